@@ -1,0 +1,36 @@
+"""The default engine: ONNX Runtime on the CPU, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stance.errors import InputError, StanceError
+from stance.modelfolder import ModelMeta, verified_weights
+
+
+class OnnxBackend:
+    """Runs `model.onnx`."""
+
+    name = "onnx"
+
+    def __init__(self, folder: Path, meta: ModelMeta, device: str = "auto") -> None:
+        if device not in ("auto", "cpu"):
+            raise InputError(f"device: the onnx backend runs on the cpu, found {device!r}; use backend='torch'")
+        import onnxruntime
+
+        path = verified_weights(folder, meta, "model.onnx")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+            reason = str(error).splitlines()[0]
+            raise StanceError(f"{path}: ONNX Runtime can not open it ({reason}); update onnxruntime") from None
+        self._inputs = [node.name for node in self._session.get_inputs()]
+
+    def logits(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """Return float32 logits of shape (rows, 3)."""
+        result: np.ndarray = self._session.run(["logits"], {name: arrays[name] for name in self._inputs})[0]
+        return result

