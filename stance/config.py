@@ -45,12 +45,14 @@ class DataSection(_Section):
     Attributes:
         train: Labelled rows to learn from.
         dev: Labelled rows for early stopping and calibration.
+        test: Labelled rows that the exported model is measured on, for its card; never used to choose anything.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
     """
 
     train: Path
     dev: Path
+    test: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
 
 
@@ -128,19 +130,22 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise InputError(f"{path}: expected YAML, found {' '.join(str(error).split())[:160]}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected sections model, data, train, found {type(values).__name__}")
-    for name in ("train", "dev"):
+    for name in ("train", "dev", "test"):
         section = values.get("data")
         if isinstance(section, dict) and isinstance(section.get(name), str):
             section[name] = str((path.parent / section[name]).resolve())
-    for key, value in (overrides or {}).items():
+    for key, given in (overrides or {}).items():
+        value = given
+        if key in ("data.train", "data.dev", "data.test") and value not in (None, "null"):
+            value = str(Path(value).resolve())
         _set(values, key, yaml.safe_load(value) if isinstance(value, str) else value)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from None
-    for name in ("train", "dev"):
+    for name in ("train", "dev", "test"):
         file = getattr(config.data, name)
-        if not file.is_file():
+        if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")
     return config
 

@@ -16,8 +16,10 @@ Embedding tables are stored in 8 bits with a scale for each row.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +35,8 @@ from stance.config import Config, load_config
 from stance.data import read_labelled
 from stance.encoding import PairEncoder
 from stance.errors import InputError, StanceError, require
+from stance.evaluation import evaluate
+from stance.modelcard import write_card
 from stance.modelfolder import read_meta
 from stance.predict import StanceClassifier, load
 
@@ -83,15 +87,18 @@ def export(run: str | Path, output: str | Path, *, max_disagreement: float | Non
         onnx.save_model(quantize(graph, channel_maxima(graph, batches)), folder / "model.onnx")
         meta = read_meta(run)
         replace(meta, sha256={}).write(folder)
-        parity = _parity(parent, load(folder, backend="onnx"), config)
+        exported = load(folder, backend="onnx")
+        parity = _parity(parent, exported, config)
         allowed = config.export.max_disagreement if max_disagreement is None else max_disagreement
         if parity.disagreement > allowed:
             raise StanceError(
                 f"export: expected at most {allowed:.2%} of {parity.rows} labels to differ from torch, "
                 f"found {parity.disagreement:.2%}; nothing was written"
             )
-        if (run / "README.md").is_file():
-            shutil.copyfile(run / "README.md", folder / "README.md")
+        reports = {"dev": evaluate(exported, config.data.dev)}
+        if config.data.test is not None:
+            reports["test"] = evaluate(exported, config.data.test, train=config.data.train)
+        write_card(folder, config, reports, parity)
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.exists():
             output.rmdir()
@@ -120,7 +127,9 @@ def _to_onnx(backend: Any) -> onnx.ModelProto:
 
     backend.model.set_attn_implementation("eager")  # plain matrix products, which the quantiser can see
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         file = Path(folder) / "model.onnx"
         torch.onnx.export(
             Wrapped(backend.model),

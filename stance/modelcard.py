@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,20 @@ from stance.modelfolder import sha256
 
 if TYPE_CHECKING:
     from stance.config import Config
+    from stance.export import Parity
 
 FIGURES = "## Figures"
 _TITLES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "f_avg": "F-avg", "ece": "ECE", "brier": "Brier"}
 
 
-def write_card(folder: Path, config: Config, dev: Report) -> None:
-    """Write `README.md` into a run folder.
+def write_card(folder: Path, config: Config, reports: Mapping[str, Report], parity: Parity | None = None) -> None:
+    """Write `README.md` into a run folder or a model folder.
 
     Args:
-        folder: The run folder.
-        config: Its resolved config.
-        dev: The report on dev, on which the run was stopped and calibrated.
+        folder: The folder.
+        config: The run's resolved config.
+        reports: By name; `dev` is the set on which the run was stopped and calibrated, `test` chose nothing.
+        parity: How the 8-bit model compares with the torch model it was exported from.
     """
     backbone = Path(config.model.backbone).name
     front = {
@@ -38,9 +41,9 @@ def write_card(folder: Path, config: Config, dev: Report) -> None:
             "name": config.name,
             "results": [{
                 "task": {"type": "text-classification", "name": "Stance"},
-                "dataset": {"name": dev.data, "type": "stance"},
-                "metrics": [{"type": key, "value": round(dev.metrics[key], 4)} for key in HEADLINE],
-            }],
+                "dataset": {"name": f"troops, {name}", "type": "stance"},
+                "metrics": [{"type": key, "value": round(report.metrics[key], 4)} for key in HEADLINE],
+            } for name, report in reports.items()],
         }],
     }
     text = f"""---
@@ -58,11 +61,11 @@ target: {'; '.join(config.targets)}. The statement may come with the sentence or
 
 {FIGURES}
 
-{figures({'dev': dev})}
+{figures(reports)}
 
 Intervals: 95 %, bootstrap over groups. F-avg: mean of the F1 of supporting and opposing. ECE: 15 bins of equal mass. The dev rows
-chose the checkpoint and the temperature, so their figures flatter; judge by a test set.
-
+chose the checkpoint and the temperature, so their figures flatter; judge by the test rows. These sets are synthetic.
+{_parity(parity)}
 ## Limits and out-of-scope use
 
 - English statements of a sentence or a few. Other languages bring no error, but no reliable answer either.
@@ -75,14 +78,23 @@ chose the checkpoint and the temperature, so their figures flatter; judge by a t
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def figures(reports: dict[str, Report]) -> str:
-    """Return a Markdown table of reports, with intervals."""
-    lines = [
-        "| data | rows | " + " | ".join(_TITLES[key] for key in HEADLINE) + " | " + " | ".join(f"F1 {x}" for x in LABELS) + " |",
-        "| --- " * (2 + len(HEADLINE) + len(LABELS)) + "|",
-    ]
+def _parity(parity: Parity | None) -> str:
+    if parity is None:
+        return ""
+    return f"""
+The figures are those of the 8-bit model as it ships. On the {parity.rows} dev rows {parity.disagreement:.2%} of its labels differ
+from the torch model that it was exported from; the largest move of a probability is {parity.largest_move:.3f}.
+"""
+
+
+def figures(reports: Mapping[str, Report]) -> str:
+    """Return a Markdown table of reports and their baselines, with intervals."""
+    titles = ["data", "rows", *(_TITLES[key] for key in HEADLINE), *(f"F1 {label}" for label in LABELS)]
+    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
+    rows = {name: report.metrics for name, report in reports.items()}
     for name, report in reports.items():
-        m = report.metrics
+        rows |= {f"{name}, {baseline}": metrics for baseline, metrics in report.baselines.items()}
+    for name, m in rows.items():
         cells = [f"{m[key]:.3f} [{m['intervals'][key][0]:.3f}, {m['intervals'][key][1]:.3f}]" for key in HEADLINE]
         f1 = [f"{m['per_class'][label]['f1']:.3f}" for label in LABELS]
         lines.append(f"| {name} | {m['rows']} | " + " | ".join(cells + f1) + " |")

@@ -132,7 +132,7 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     _write_versions(folder)
     report = evaluate(load(folder), config.data.dev)
     _write_metrics(folder, trainer, report, {name: len(rows) for name, rows in examples.items()})
-    write_card(folder, config, report)
+    write_card(folder, config, {"dev": report})
     shutil.rmtree(folder / "checkpoints")  # optimiser states, several times the model; only --resume needs them
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ class TorchBackend:
         transformers: Any = require("transformers", "train")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        if not sys.stderr.isatty():
+            transformers.logging.disable_progress_bar()
         if (folder / "model.safetensors").is_file():
             verified_weights(folder, meta, "model.safetensors")
             model = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -33,7 +36,7 @@ class TorchBackend:
             weights = restore_weights(verified_weights(folder, meta, "model.onnx"))
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             model = transformers.AutoModelForSequenceClassification.from_config(config)
-            model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+            model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
         self._torch = torch
         self.model = model.to(device).eval()
         self._device = device
