@@ -1,0 +1,111 @@
+"""Real fits of a real pretrained encoder on a few hundred rows: what a run leaves, resuming, export, the plain ecosystem."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import rows_of
+
+import stance
+from stance.errors import InputError, StanceError
+from stance.probabilities import probabilities
+
+
+def test_a_run_learns_and_leaves_its_record(run: Path):
+    assert {p.name for p in run.iterdir()} == {
+        "README.md", "config.json", "config.yaml", "metrics.json", "model.safetensors", "stance.json", "tokenizer.json",
+        "tokenizer_config.json", "versions.json",
+    }
+    record = json.loads((run / "metrics.json").read_text())
+    majority = 1 / 6  # macro-F1 of always answering one of three equally frequent labels
+    assert record["dev"]["macro_f1"] > majority + 0.1
+    losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
+    assert losses[-1] < losses[0]
+    assert json.loads((run / "config.json").read_text())["id2label"] == {str(i): x for i, x in enumerate(stance.LABELS)}
+    assert (run / "README.md").read_text().startswith("---\nlanguage: en\nlicense: apache-2.0\n")
+
+
+TEXTS = [row["text"] for row in rows_of("dev")[:40] if not row.get("context")]
+
+
+def test_plain_transformers_gives_the_librarys_scores(run: Path):
+    from transformers import pipeline
+
+    plain = pipeline("text-classification", model=str(run), top_k=None)
+    clf = stance.load(run)
+    ours = probabilities(np.concatenate(clf.logits([clf.windows({"text": text}) for text in TEXTS])))
+    for text, expected in zip(TEXTS, ours, strict=True):
+        found = {row["label"]: row["score"] for row in plain({"text": stance.DEFAULT_TARGET, "text_pair": text})}
+        assert max(abs(found[label] - p) for label, p in zip(stance.LABELS, expected, strict=True)) < 1e-4
+
+
+def test_temperature_is_used_by_default(run: Path):
+    clf = stance.load(run)
+    assert clf.meta.temperature != 1
+    logits = clf.logits([clf.windows({"text": TEXTS[0]})])[0]
+    assert np.allclose(clf.predict_proba(TEXTS[:1]), probabilities(logits, clf.meta.temperature), atol=1e-6)
+
+
+def test_exported_model_agrees_with_torch(run: Path, exported: Path):
+    texts = [row["text"] for row in rows_of("test")]
+    onnx, parent, restored = stance.load(exported), stance.load(run), stance.load(exported, backend="torch")
+    assert (onnx.backend.name, parent.backend.name, restored.backend.name) == ("onnx", "torch", "torch")
+    p, q, r = (clf.predict_proba(texts) for clf in (onnx, parent, restored))
+    assert (p.argmax(axis=1) == q.argmax(axis=1)).mean() > 0.97
+    assert np.abs(p - q).max() < 0.1
+    assert np.abs(r - q).max() < 0.1
+    alone = onnx.predict_proba(texts[:50], batch_size=1)
+    assert np.abs(alone - onnx.predict_proba(texts[:50], batch_size=50)).max() < 1e-3
+
+
+def test_export_fails_on_too_many_different_labels(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import stance.export
+
+    rounding = stance.export._int8
+    monkeypatch.setattr(stance.export, "_int8", lambda w, axis: (rounding(w, axis)[0] // 64 * 64, rounding(w, axis)[1]))
+    with pytest.raises(StanceError, match="nothing was written"):
+        stance.export.export(run, tmp_path / "broken")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_another_run_is_refused(run: Path, tiny_config: Path):
+    with pytest.raises(InputError, match="--resume"):
+        stance.train(tiny_config, output=run)
+    with pytest.raises(InputError, match="another; use its config"):
+        stance.train(tiny_config, {"train.seed": 9}, output=run, resume=True)
+
+
+def test_an_unknown_backbone_names_the_ways_out(tiny_config: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=r"fetch_backbone\.py") as caught:
+        stance.train(tiny_config, {"model.backbone": "nobody/nothing"}, output=tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_killed_and_resumed_equals_unbroken(run: Path, tiny_config: Path, tmp_path: Path):
+    """SIGKILL in mid-epoch, then --resume: the same weights, to the bit, on one thread."""
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "stance", "train", str(tiny_config), "--output", str(folder)]
+    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 240
+    while not list(folder.glob("checkpoints/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
+        time.sleep(0.02)
+    time.sleep(0.7)  # some steps into the next epoch
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "model.safetensors").exists(), "the run ended before it could be killed"
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    unbroken, resumed = (json.loads((f / "metrics.json").read_text()) for f in (run, folder))
+    assert resumed["steps"] == unbroken["steps"] and resumed["best_step"] == unbroken["best_step"]
+    digests = [json.loads((f / "stance.json").read_text())["sha256"] for f in (run, folder)]
+    assert digests[0] == digests[1]
