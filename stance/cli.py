@@ -41,7 +41,7 @@ ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model fo
 @app.command()
 def predict(
     text: Annotated[list[str] | None, typer.Argument(help="Statements.")] = None,
-    input: Annotated[  # noqa: A002 - the option's name is part of the contract
+    input: Annotated[
         str | None, typer.Option("--input", "-i", help=f"Table with a column 'text' ({', '.join(FORMATS)}); - for JSON lines.")
     ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Table to write, by ending; - for JSON lines.")] = None,
@@ -93,7 +93,7 @@ def _good_rows(path: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _output_columns(input: str, output: str, prefix: str, min_score: float | None) -> list[str] | None:  # noqa: A002
+def _output_columns(input: str, output: str, prefix: str, min_score: float | None) -> list[str] | None:
     """Refuse a clash before any work is done; return the columns of a file whose rows may have different ones."""
     kind = table_format(output)
     table_format(input)
@@ -121,7 +121,7 @@ def _refuse_clash(names: Any, added: list[str]) -> None:
 
 def _predict_table(
     classifier: Any,
-    input: str,  # noqa: A002
+    input: str,
     output: str,
     columns: list[str] | None,
     prefix: str,

@@ -88,8 +88,10 @@ class TrainSection(_Section):
 
 
 class ExportSection(_Section):
-    """Attributes:
-    max_disagreement: Share of dev rows whose label may differ between the 8-bit model and torch before the export fails.
+    """What an export must hold.
+
+    Attributes:
+        max_disagreement: Share of dev rows whose label may differ between the 8-bit model and torch before the export fails.
     """
 
     max_disagreement: float = Field(default=0.01, ge=0, le=1)

@@ -5,6 +5,7 @@ Training, both backends and calibration encode through this one class, so they c
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,9 +50,7 @@ class PairEncoder:
         self.tokenizer.encode_special_tokens = True  # "</s>" typed by a user is text, not markup
         self.window = window
         self.context_tokens = context_tokens
-        self.pad_id = next(
-            (i for t in ("<pad>", "[PAD]") if (i := self.tokenizer.token_to_id(t)) is not None), 0
-        )
+        self.pad_id = next((i for t in ("<pad>", "[PAD]") if (i := self.tokenizer.token_to_id(t)) is not None), 0)
         self._target_length = lru_cache(maxsize=256)(self._count)
 
     def windows(self, target: str, text: str, context: str | None = None) -> list[Window]:
@@ -129,7 +128,7 @@ class PairEncoder:
         """Return (start, end, tokens) of each sentence; one longer than half a window is cut between words."""
         cuts = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
         pieces: list[tuple[int, int, int]] = []
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in itertools.pairwise(cuts):
             encoding = self.tokenizer.encode(text[start:end], add_special_tokens=False)
             if len(encoding) == 0:
                 continue

@@ -126,9 +126,7 @@ def evaluate(
         rows_of: dict[str, list[int]] = defaultdict(list)
         for i, example in enumerate(examples):
             rows_of[str(example.column(by))].append(i)
-        parts = {
-            f"{by}={value}": measure(p[rows], gold[rows], groups[rows], seed) for value, rows in sorted(rows_of.items())
-        }
+        parts = {f"{by}={value}": measure(p[rows], gold[rows], groups[rows], seed) for value, rows in sorted(rows_of.items())}
     predictions = [
         {"id": e.id, "text": e.text, "context": e.context, "label": e.label, **q.to_dict()}
         for e, q in zip(examples, found, strict=True)
@@ -155,9 +153,7 @@ def measure(p: np.ndarray, gold: np.ndarray, groups: np.ndarray, seed: int = 0) 
     for _ in range(RESAMPLES):
         rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
         draws.append(_headline(p[rows], gold[rows]))
-    intervals = {
-        key: [float(x) for x in np.percentile([draw[key] for draw in draws], [2.5, 97.5])] for key in HEADLINE
-    }
+    intervals = {key: [float(x) for x in np.percentile([draw[key] for draw in draws], [2.5, 97.5])] for key in HEADLINE}
     confusion = _confusion(p, gold)
     per_class = {
         label: dict(zip(("precision", "recall", "f1"), map(float, values), strict=True), rows=int(confusion[i].sum()))
@@ -202,10 +198,12 @@ def _headline(p: np.ndarray, gold: np.ndarray) -> dict[str, float]:
 def _groups(examples: Sequence[Example]) -> np.ndarray:
     """Number the groups; a row without one is a group of its own."""
     numbers: dict[Any, int] = {}
-    return np.array([
-        numbers.setdefault(("group", e.group) if e.group is not None else ("row", i), len(numbers))
-        for i, e in enumerate(examples)
-    ])
+    return np.array(
+        [
+            numbers.setdefault(("group", e.group) if e.group is not None else ("row", i), len(numbers))
+            for i, e in enumerate(examples)
+        ]
+    )
 
 
 def _baselines(train: Sequence[Example], test: Sequence[Example]) -> dict[str, np.ndarray]:

@@ -117,7 +117,7 @@ def _to_onnx(backend: Any) -> onnx.ModelProto:
     names = backend.input_names
     inputs = {name: torch.ones((2, 16), dtype=torch.int64) for name in names}
 
-    class Wrapped(torch.nn.Module):
+    class Wrapped(torch.nn.Module):  # type: ignore[misc]
         def __init__(self, model: Any) -> None:
             super().__init__()
             self.model = model
@@ -158,9 +158,7 @@ def _calibration_batches(config: Config, encoder: PairEncoder) -> Iterator[dict[
 def _linear_layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     weights = {tensor.name: tensor.dims for tensor in graph.initializer}
     return [
-        node
-        for node in graph.node
-        if node.op_type == "MatMul" and np.prod(weights.get(node.input[1], [0]), dtype=int) >= SMALLEST
+        node for node in graph.node if node.op_type == "MatMul" and np.prod(weights.get(node.input[1], [0]), dtype=int) >= SMALLEST
     ]
 
 
@@ -296,7 +294,7 @@ class _Quantizer:
         self.done.add(add.output[0])
 
     def weight(self, node: onnx.NodeProto) -> np.ndarray:
-        return numpy_helper.to_array(self.weights[node.input[1]])
+        return np.asarray(numpy_helper.to_array(self.weights[node.input[1]]))
 
     def embedding(self, node: onnx.NodeProto) -> None:
         name = node.input[0]

@@ -37,14 +37,19 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
         "pipeline_tag": "text-classification",
         "base_model": config.model.backbone if config.model.backbone.count("/") == 1 else backbone,
         "tags": ["stance-detection"],
-        "model-index": [{
-            "name": config.name,
-            "results": [{
-                "task": {"type": "text-classification", "name": "Stance"},
-                "dataset": {"name": f"troops, {name}", "type": "stance"},
-                "metrics": [{"type": key, "value": round(report.metrics[key], 4)} for key in HEADLINE],
-            } for name, report in reports.items()],
-        }],
+        "model-index": [
+            {
+                "name": config.name,
+                "results": [
+                    {
+                        "task": {"type": "text-classification", "name": "Stance"},
+                        "dataset": {"name": f"troops, {name}", "type": "stance"},
+                        "metrics": [{"type": key, "value": round(report.metrics[key], 4)} for key in HEADLINE],
+                    }
+                    for name, report in reports.items()
+                ],
+            }
+        ],
     }
     text = f"""---
 {yaml.safe_dump(front, sort_keys=False).strip()}
@@ -52,7 +57,7 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
 # {config.name}: stance of a quoted statement
 
 Reads a pair (target, statement) and gives the probability that the statement **supports**, **opposes** or is **neutral** on the
-target: {'; '.join(config.targets)}. The statement may come with the sentence or two before it.
+target: {"; ".join(config.targets)}. The statement may come with the sentence or two before it.
 
 - Backbone: `{backbone}`, fine-tuned as a cross-encoder with the config `config.yaml`; seed {config.train.seed}, a single run.
 - Train: `{config.data.train.name}` (SHA-256 {sha256(config.data.train)[:12]}…); dev: `{config.data.dev.name}`

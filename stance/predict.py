@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import warnings
@@ -95,9 +96,7 @@ class StanceClassifier:
         found = list(self.predict_iter(rows, target, context, batch_size, min_score))
         return found[0] if single else found
 
-    def predict_proba(
-        self, texts: Any, target: Any = None, context: Any = None, batch_size: int = 32
-    ) -> np.ndarray:
+    def predict_proba(self, texts: Any, target: Any = None, context: Any = None, batch_size: int = 32) -> np.ndarray:
         """Return calibrated probabilities of shape (texts, 3), columns in the order of `labels`."""
         found = self.predict_iter([texts] if isinstance(texts, str) else texts, target, context, batch_size)
         rows = [[p.scores[label] for label in self.labels] for p in found]
@@ -263,14 +262,15 @@ def _per_row(value: Any, name: str) -> Iterator[Any] | None:
     if isinstance(value, str):
         return _Same(value)
     try:
-        return iter(value)
+        each: Iterator[Any] = iter(value)
     except TypeError:
         raise InputError(f"{name}: expected a string or one for each text, found {type(value).__name__}") from None
+    return each
 
 
 def _missing(value: Any) -> bool:
     """Whether an optional cell is empty: None, NaN, or blank."""
-    return value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and not value.strip())
 
 
 def _string(value: Any, where: str) -> str:

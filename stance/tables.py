@@ -73,8 +73,7 @@ def read_rows(path: str | Path) -> Iterator[Row]:
             yield from _read_jsonl(file, path) if kind == ".jsonl" else _read_csv(file, path, kind)
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{path}: expected UTF-8, found the byte 0x{error.object[error.start]:02x} that is none; "
-                "save the file as UTF-8"
+                f"{path}: expected UTF-8, found the byte 0x{error.object[error.start]:02x} that is none; save the file as UTF-8"
             ) from None
 
 

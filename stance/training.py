@@ -201,12 +201,14 @@ def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
     for example in examples:
         window = encoder.windows(example.target, example.text, example.context)[0]
         on_topic = -1 if example.topic is None else int(example.topic)
-        rows.append({
-            "ids": window.ids,
-            "type_ids": window.type_ids,
-            "labels": [LABELS.index(example.label), on_topic],
-            "length": len(window.ids),
-        })
+        rows.append(
+            {
+                "ids": window.ids,
+                "type_ids": window.type_ids,
+                "labels": [LABELS.index(example.label), on_topic],
+                "length": len(window.ids),
+            }
+        )
     return Dataset.from_list(rows)
 
 
@@ -222,7 +224,7 @@ class _Collator:
         return batch | {"labels": torch.tensor([row["labels"] for row in rows])}
 
 
-class _StanceTrainer(Trainer):
+class _StanceTrainer(Trainer):  # type: ignore[misc]
     """Trains both answers of the three logits: the label (their differences) and the topic of neutral rows (their sum)."""
 
     def __init__(self, *, config: Config, gold: np.ndarray, **arguments: Any) -> None:
@@ -251,7 +253,7 @@ class _StanceTrainer(Trainer):
         return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
 
     def _takes_types(self, model: Any) -> bool:
-        return getattr(self.accelerator.unwrap_model(model).config, "type_vocab_size", 0) > 1
+        return bool(getattr(self.accelerator.unwrap_model(model).config, "type_vocab_size", 0) > 1)
 
 
 def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
@@ -294,7 +296,7 @@ def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
 def _computes_bf16() -> bool:
     """Whether the hardware multiplies bfloat16, rather than emulating it at a loss."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = Path("/proc/cpuinfo")
     words = flags.read_text(encoding="utf-8", errors="replace") if flags.is_file() else ""
     return "avx512_bf16" in words or "amx_bf16" in words

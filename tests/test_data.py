@@ -19,8 +19,17 @@ from stance.labels import LABELS, normalize_label
 
 @pytest.mark.parametrize(
     ("spelling", "label"),
-    [("Favor", "supporting"), ("favour", "supporting"), ("PRO", "supporting"), ("against", "opposing"), ("con", "opposing"),
-     ("None", "neutral"), ("neither", "neutral"), (" observing ", "neutral"), ("Supporting", "supporting")],
+    [
+        ("Favor", "supporting"),
+        ("favour", "supporting"),
+        ("PRO", "supporting"),
+        ("against", "opposing"),
+        ("con", "opposing"),
+        ("None", "neutral"),
+        ("neither", "neutral"),
+        (" observing ", "neutral"),
+        ("Supporting", "supporting"),
+    ],
 )
 def test_aliases(spelling, label):
     assert normalize_label(spelling) == label
@@ -80,7 +89,10 @@ def findings(files) -> str:
 
 
 def test_check_finds_planted_faults():
-    base = [{"text": f"Statement number {i} says {w}.", "label": label} for i, (w, label) in enumerate(zip("abcdef", LABELS * 2, strict=True))]
+    base = [
+        {"text": f"Statement number {i} says {w}.", "label": label}
+        for i, (w, label) in enumerate(zip("abcdef", LABELS * 2, strict=True))
+    ]
     long = {"text": "the old brigade from the north will leave for the coast in the early spring", "label": "pro"}
     close = {**long, "text": long["text"] + " again"}
     assert "error: near-duplicates" in findings({"a": [*base, long], "b": [*base[:0], close, *base[:1]]})
@@ -92,12 +104,13 @@ def test_check_finds_planted_faults():
     assert "no neutral row" in findings({"a": [long]})
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=9).map(" ".join), max_size=25), st.sampled_from([0.3, 0.6, 0.9]))
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=9).map(" ".join), max_size=25),
+    st.sampled_from([0.3, 0.6, 0.9]),
+)
 def test_near_duplicates_equal_brute_force(texts, threshold):
     bags = [set(tokens(t)) for t in texts]
-    brute = {
-        (i, j) for j in range(len(bags)) for i in range(j) if len(bags[i] & bags[j]) / len(bags[i] | bags[j]) > threshold
-    }
+    brute = {(i, j) for j in range(len(bags)) for i in range(j) if len(bags[i] & bags[j]) / len(bags[i] | bags[j]) > threshold}
     assert {(i, j) for i, j, _ in near_duplicates(texts, threshold)} == brute
 
 

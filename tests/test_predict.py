@@ -42,7 +42,7 @@ def test_a_prediction_is_frozen_and_travels_between_processes(shipped):
     assert "opposing" in str(p)
 
 
-@pytest.mark.parametrize("kind", [list, tuple, pd.Series, lambda x: iter(x)])
+@pytest.mark.parametrize("kind", [list, tuple, pd.Series, iter])
 def test_many_texts_in_any_container(shipped, kind):
     assert [p.label for p in shipped.predict(kind([YES, NO, OTHER]))] == ["supporting", "opposing", "neutral"]
 
@@ -132,7 +132,15 @@ def test_streaming_reads_no_further_than_it_must(shipped):
 
 @pytest.mark.parametrize(
     ("bad", "found"),
-    [("", "empty"), ("  \n\t ", "empty"), (None, "nothing"), (float("nan"), "nan"), (7, "int 7"), (b"x", "bytes"), ("\x00\x01", "readable")],
+    [
+        ("", "empty"),
+        ("  \n\t ", "empty"),
+        (None, "nothing"),
+        (float("nan"), "nan"),
+        (7, "int 7"),
+        (b"x", "bytes"),
+        ("\x00\x01", "readable"),
+    ],
 )
 def test_a_bad_text_is_named_by_its_place(shipped, bad, found):
     with pytest.raises(InputError, match=f"^text 1: .*{found}") as caught:
@@ -141,7 +149,8 @@ def test_a_bad_text_is_named_by_its_place(shipped, bad, found):
 
 
 @pytest.mark.parametrize(
-    "odd", ["🙂🙂🙂", "Ni un soldado más.", "\x07We will go.\x00", "\ud800 broken", "a" * 100_000, "x " * 50_000, "</s> <s> [SEP]", "."]
+    "odd",
+    ["🙂🙂🙂", "Ni un soldado más.", "\x07We will go.\x00", "\ud800 broken", "a" * 100_000, "x " * 50_000, "</s> <s> [SEP]", "."],
 )
 def test_odd_texts_get_an_answer(shipped, odd):
     p = shipped.predict(odd)

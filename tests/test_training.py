@@ -21,8 +21,15 @@ from stance.probabilities import probabilities
 
 def test_a_run_learns_and_leaves_its_record(run: Path):
     assert {p.name for p in run.iterdir()} == {
-        "README.md", "config.json", "config.yaml", "metrics.json", "model.safetensors", "stance.json", "tokenizer.json",
-        "tokenizer_config.json", "versions.json",
+        "README.md",
+        "config.json",
+        "config.yaml",
+        "metrics.json",
+        "model.safetensors",
+        "stance.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "versions.json",
     }
     record = json.loads((run / "metrics.json").read_text())
     majority = 1 / 6  # macro-F1 of always answering one of three equally frequent labels

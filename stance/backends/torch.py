@@ -49,4 +49,3 @@ class TorchBackend:
         with self._torch.inference_mode():
             result: np.ndarray = self.model(**tensors).logits.float().cpu().numpy()
         return result
-
