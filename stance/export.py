@@ -326,6 +326,7 @@ def restore_weights(path: Path) -> dict[str, np.ndarray]:
     model = onnx.load(path)
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     found = {name: value for name, value in tensors.items() if name.startswith(WRAPPER)}
+    found = {name: value for name, value in found.items() if value.dtype != np.int64}  # positions: computed, not learned
     for name in [name for name in found if name.endswith(QUANTIZED)]:
         q, scale = found.pop(name), found.pop(name.removesuffix(QUANTIZED) + SCALE)
         found[name.removesuffix(QUANTIZED)] = q.astype(np.float32) * scale

@@ -163,9 +163,15 @@ def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[A
         _keep_embeddings(model, kept)
     # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, **special}
+    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * _takes_types(model)
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "model_input_names": inputs, **special}
     (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+
+
+def _takes_types(model: Any) -> bool:
+    """Whether the encoder tells the first text of a pair from the second by token types."""
+    return bool(getattr(model.config, "type_vocab_size", 0) > 1)
 
 
 def _keep_embeddings(model: Any, kept: list[int]) -> None:
@@ -238,7 +244,11 @@ class _StanceTrainer(Trainer):  # type: ignore[misc]
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         label, on_topic = inputs["labels"].T
-        accepted = {k: v for k, v in inputs.items() if k != "labels" and (k != "token_type_ids" or self._takes_types(model))}
+        accepted = {
+            k: v
+            for k, v in inputs.items()
+            if k != "labels" and (k != "token_type_ids" or _takes_types(self.accelerator.unwrap_model(model)))
+        }
         outputs = model(**accepted)
         logits = outputs.logits.float()
         loss = torch.nn.functional.cross_entropy(
@@ -251,9 +261,6 @@ class _StanceTrainer(Trainer):  # type: ignore[misc]
             )
             loss = loss + self._options.topic_weight * topic / len(label)
         return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
-
-    def _takes_types(self, model: Any) -> bool:
-        return bool(getattr(self.accelerator.unwrap_model(model).config, "type_vocab_size", 0) > 1)
 
 
 def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
