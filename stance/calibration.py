@@ -54,16 +54,17 @@ def _minimize(loss: object) -> float:
 def expected_calibration_error(p: np.ndarray, gold: np.ndarray, bins: int = 15) -> float:
     """Return the mean gap between confidence and accuracy over bins of equal mass (Nguyen & O'Connor 2015).
 
+    Rows of equal confidence share a bin, so that the order of the rows does not matter.
+
     Args:
         p: Probabilities, shape (rows, 3).
         gold: Index of the gold label, shape (rows,).
         bins: Number of bins; fewer where there are fewer rows.
     """
-    confidence = p.max(axis=1)
-    correct = (p.argmax(axis=1) == gold).astype(float)
-    order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    return float(sum(abs(confidence[part].sum() - correct[part].sum()) for part in parts) / len(order))
+    confidence, correct = p.max(axis=1), p.argmax(axis=1) == gold
+    ranks = np.searchsorted(np.sort(confidence), confidence)  # of the first row of that confidence
+    gaps = np.bincount(ranks * min(bins, len(gold)) // len(gold), weights=confidence - correct)
+    return float(np.abs(gaps).sum() / len(gold))
 
 
 def brier_score(p: np.ndarray, gold: np.ndarray) -> float:

@@ -5,6 +5,7 @@ Exit status: 0 done; 1 the work failed; 2 wrong use or input; 3 done, but rows w
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -133,7 +134,8 @@ def _predict_table(
     rejects: list[dict[str, Any]] = []
     with RowWriter(output) as writer, _progress() as progress:
         task = progress.add_task("predict", total=None)
-        for chunk in _chunks(read_rows(input)):
+        # A stream is answered row by row, so that a pipe never waits; a file is read ahead, so that batches can be sorted.
+        for chunk in _chunks(read_rows(input), size=1 if input == "-" else CHUNK):
             good: list[Row] = []
             for row in chunk:
                 reason = row.error
@@ -175,15 +177,8 @@ def _set_aside(rejects: list[dict[str, Any]], path: str, written: int) -> None:
     _complain(f"{len(rejects)} of {written + len(rejects)} rows rejected, first line {first['line']}: {first['reason']}{where}")
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    # A stream is answered row by row, so that a pipe never waits; a file is read ahead, so that batches can be sorted.
-    chunk: list[Row] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
+def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while chunk := list(itertools.islice(rows, size)):
         yield chunk
 
 

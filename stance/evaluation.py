@@ -143,8 +143,10 @@ def gold_indices(examples: Sequence[Example]) -> np.ndarray:
 def measure(p: np.ndarray, gold: np.ndarray, groups: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Compute all metrics of `Report` from probabilities of shape (rows, 3), gold indices and group numbers.
 
-    Intervals are percentiles of 1,000 bootstrap resamples of whole groups (Efron & Tibshirani 1993, ch. 13; groups as in
-    Field & Welsh 2007), so that rows that belong together are not counted as independent.
+    Intervals come from 1,000 bootstrap resamples of whole groups (groups as in Field & Welsh 2007), so that rows that belong
+    together are not counted as independent: percentiles (Efron & Tibshirani 1993, ch. 13), for the ECE reflected at the
+    estimate (the basic bootstrap, Davison & Hinkley 1997, ch. 5), because resampling adds noise to each bin and so biases
+    the ECE upwards.
     """
     point = _headline(p, gold)
     rng = np.random.default_rng(seed)
@@ -154,6 +156,8 @@ def measure(p: np.ndarray, gold: np.ndarray, groups: np.ndarray, seed: int = 0) 
         rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
         draws.append(_headline(p[rows], gold[rows]))
     intervals = {key: [float(x) for x in np.percentile([draw[key] for draw in draws], [2.5, 97.5])] for key in HEADLINE}
+    low, high = intervals["ece"]
+    intervals["ece"] = [max(0.0, 2 * point["ece"] - high), max(point["ece"], 2 * point["ece"] - low)]
     confusion = _confusion(p, gold)
     per_class = {
         label: dict(zip(("precision", "recall", "f1"), map(float, values), strict=True), rows=int(confusion[i].sum()))

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,18 @@ def test_pipe(cli):
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["n"], row["stance"]) for row in found] == [(1, "supporting"), (2, "opposing")]
     assert done.stderr == ""
+
+
+def test_a_pipe_is_answered_row_by_row():
+    """The answer to the first row comes before the second row is written."""
+    command = [sys.executable, "-m", "stance", "predict", "--input", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        for text, expected in [(YES, "supporting"), (NO, "opposing")]:
+            process.stdin.write(json.dumps({"text": text}) + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["stance"] == expected
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 def table(path: Path, rows: list[dict], encoding: str = "utf-8", delimiter: str = ",") -> Path:

@@ -40,7 +40,7 @@ SPELLINGS = (
 )
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(len(SPELLINGS)), 2))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(len(SPELLINGS)), 2)))
 def test_spellings_of_predict(order: tuple[int, int]):
     last = "import stance; assert stance.predict(['We will go.'])[0].label; assert stance.predict.StanceClassifier"
     python("\n".join([*(SPELLINGS[i] for i in order), last]))
