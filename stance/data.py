@@ -199,12 +199,13 @@ def check(files: Mapping[str, Sequence[Example]]) -> list[Finding]:
 def _duplicates(everything: Sequence[tuple[str, Example]]) -> Iterator[Finding]:
     for i, j, similarity in near_duplicates([example.text for _, example in everything]):
         (name_a, a), (name_b, b) = everything[i], everything[j]
-        # The same words can mean something else after another context or towards another target.
-        same = similarity == 1.0 and a.context == b.context and a.target == b.target
+        # The same words can mean something else in another order, after another context or towards another target.
+        words = similarity == 1.0 and tokens(a.text) == tokens(b.text)
+        same = words and a.context == b.context and a.target == b.target
         related = a.group is not None and a.group == b.group
         shown = f"{a.text[:60]!r}"
         if name_a != name_b:
-            kind = "the same text" if similarity == 1.0 else f"near-duplicates ({similarity:.2f})"
+            kind = "the same text" if words else f"near-duplicates ({similarity:.2f})"
             yield Finding("error", f"{kind} in {name_a} and {name_b}: {shown}")
         elif same and a.label != b.label:
             yield Finding("error", f"{name_a}: one text with two labels ({a.label}, {b.label}): {shown}")

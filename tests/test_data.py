@@ -64,7 +64,7 @@ def test_all_sources_read_alike(tmp_path):
         ([{"text": "x", "label": "pro", "on_topic": False}], ["only neutral rows can be off topic"]),
         ([{"text": "x", "label": "pro", "on_topic": "perhaps"}], ["true or false", "'perhaps'"]),
         ([], ["found none"]),
-        (["x"], ["expected a dict"]),
+        ([3], ["expected a dict", "found int"]),
     ],
 )
 def test_bad_rows_are_named(rows, words):
@@ -96,12 +96,15 @@ def test_check_finds_planted_faults():
     long = {"text": "the old brigade from the north will leave for the coast in the early spring", "label": "pro"}
     close = {**long, "text": long["text"] + " again"}
     assert "error: near-duplicates" in findings({"a": [*base, long], "b": [*base[:0], close, *base[:1]]})
-    assert "error: the same text twice" in findings({"a": [*base, long, long]})
+    assert "error: a: the same text twice" in findings({"a": [*base, long, long]})
     assert "two labels" in findings({"a": [*base, long, {**long, "label": "con"}]})
     assert "outside a group" in findings({"a": [*base, long, close]})
     assert "outside a group" not in findings({"a": [*base, {**long, "group": "g"}, {**close, "group": "g"}]})
     assert "group 'g' stands in a and b" in findings({"a": [{**long, "group": "g"}], "b": [{**base[0], "group": "g"}]})
     assert "no neutral row" in findings({"a": [long]})
+    turned = {"text": "Staying is not the risk, going is.", "label": "con", "group": "g"}
+    twin = {"text": "Going is not the risk, staying is.", "label": "pro", "group": "g"}
+    assert "two labels" not in findings({"a": [*base, turned, twin]})
 
 
 @given(
@@ -157,8 +160,7 @@ def test_no_stock_phrase_and_no_stock_opening(troops):
 def test_votes_decide(troops):
     for split in troops.values():
         for row in split:
-            assert Counter(row["votes"]).most_common(1)[0] == (row["label"], row["votes"].count(row["label"]))
-            assert row["votes"].count(row["label"]) >= 2
+            assert row["votes"].count(row["label"]) > len(row["votes"]) / 2, row["id"]
 
 
 def test_words_and_form_are_no_shortcut(troops):
