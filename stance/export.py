@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from stance.backends.onnx import quiet_onnxruntime
 from stance.config import Config, load_config
 from stance.data import read_labelled
 from stance.encoding import PairEncoder
@@ -349,7 +349,8 @@ def _shift(q: np.ndarray, scale: np.ndarray, s: np.ndarray) -> np.ndarray:
     return result
 
 
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def _session(model: onnx.ModelProto) -> Any:
+    onnxruntime = quiet_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stance.errors import InputError, StanceError
 from stance.modelfolder import ModelMeta, verified_weights
+
+
+def quiet_onnxruntime() -> Any:
+    """Import ONNX Runtime with its telemetry off.
+
+    From 1.29 on its official builds report sessions to the vendor and leave a device id in the home folder, unless this variable
+    was set before the import. Whoever sets it to something else keeps what they set.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # for builds where only this call helps
+    return onnxruntime
 
 
 class OnnxBackend:
@@ -18,8 +33,7 @@ class OnnxBackend:
     def __init__(self, folder: Path, meta: ModelMeta, device: str = "auto") -> None:
         if device not in ("auto", "cpu"):
             raise InputError(f"device: the onnx backend runs on the cpu, found {device!r}; use backend='torch'")
-        import onnxruntime
-
+        onnxruntime = quiet_onnxruntime()
         path = verified_weights(folder, meta, "model.onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
