@@ -65,6 +65,8 @@ class TrainSection(_Section):
         topic_weight: Weight of the loss on `on_topic` beside that on the label.
         early_stopping_patience: Evaluations on dev without a better macro-F1 before training ends.
         evals_per_epoch: Evaluations and checkpoints in an epoch.
+        average_checkpoints: Try the mean of the weights of the last so many checkpoints (stochastic weight averaging, Izmailov et
+            al. 2018, arXiv:1803.05407) and keep it where its macro-F1 on dev is not below that of the best checkpoint.
         bf16: Autocast to bfloat16; `auto` does where the hardware computes in it.
         threads: CPU threads; `null` leaves it to torch. One thread makes runs repeatable to the bit.
     """
@@ -81,6 +83,7 @@ class TrainSection(_Section):
     topic_weight: float = Field(default=0.5, ge=0)
     early_stopping_patience: int = Field(default=3, ge=1)
     evals_per_epoch: int = Field(default=1, ge=1)
+    average_checkpoints: int = Field(default=1, ge=1, le=20)
     bf16: bool | Literal["auto"] = "auto"
     gradient_checkpointing: bool = False
     threads: int | None = Field(default=None, ge=1)

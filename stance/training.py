@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import transformers
 from datasets import Dataset
+from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
 
 from stance.calibration import fit_temperature, fit_topic_temperature
@@ -115,8 +116,19 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
         callbacks=[EarlyStoppingCallback(config.train.early_stopping_patience)],
     )
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-    dev = trainer.predict(_dataset(examples["dev"], encoder))
+    newest = _last_checkpoints(folder, 1)
+    trainer.train(resume_from_checkpoint=str(newest[0]) if newest else None)
+    dev_set = _dataset(examples["dev"], encoder)
+    dev, averaged = trainer.predict(dev_set), _last_checkpoints(folder, config.train.average_checkpoints)
+    if len(averaged) > 1:
+        best = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+        trainer.model.load_state_dict(_mean_weights(averaged), strict=False)
+        mean = trainer.predict(dev_set)
+        if mean.metrics["test_macro_f1"] >= dev.metrics["test_macro_f1"]:
+            dev = mean
+        else:
+            trainer.model.load_state_dict(best)
+            averaged = []
     gold, on_topic = dev.label_ids.T
     meta = ModelMeta(
         name=config.name,
@@ -131,7 +143,8 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     meta.write(folder)
     _write_versions(folder)
     report = evaluate(load(folder), config.data.dev)
-    _write_metrics(folder, trainer, report, {name: len(rows) for name, rows in examples.items()})
+    steps = [_step(path) for path in averaged] if len(averaged) > 1 else [trainer.state.best_global_step]
+    _write_metrics(folder, trainer, report, {name: len(rows) for name, rows in examples.items()}, steps)
     write_card(folder, config, {"dev": report})
     shutil.rmtree(folder / "checkpoints")  # optimiser states, several times the model; only --resume needs them
 
@@ -286,7 +299,7 @@ def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
         eval_steps=every,
         save_steps=every,
         logging_steps=every,
-        save_total_limit=2,
+        save_total_limit=max(2, t.average_checkpoints + 1),  # the best one, too
         load_best_model_at_end=True,
         metric_for_best_model="macro_f1",
         greater_is_better=True,
@@ -316,8 +329,8 @@ def _macro_f1(prediction: Any) -> dict[str, float]:
     return {"macro_f1": float(f1_score(gold, found, labels=range(len(LABELS)), average="macro", zero_division=0))}
 
 
-def _last_checkpoint(folder: Path) -> str | None:
-    """Return the newest whole checkpoint; a kill while one was being written leaves it without its last file."""
+def _last_checkpoints(folder: Path, count: int) -> list[Path]:
+    """Return the newest whole checkpoints, oldest first; a kill while one was being written leaves it without its last file."""
     whole = []
     for path in (folder / "checkpoints").glob("checkpoint-*"):
         try:
@@ -325,8 +338,22 @@ def _last_checkpoint(folder: Path) -> str | None:
         except (OSError, ValueError):
             shutil.rmtree(path)
             continue
-        whole.append((int(path.name.rsplit("-", 1)[1]), str(path)))
-    return max(whole)[1] if whole else None
+        whole.append(path)
+    return sorted(whole, key=_step)[-count:]
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rsplit("-", 1)[1])
+
+
+def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """Average the weights of checkpoints, tensor by tensor."""
+    mean: dict[str, torch.Tensor] = {}
+    for path in checkpoints:
+        for name, tensor in load_file(path / "model.safetensors").items():
+            share = tensor.to(torch.float64) / len(checkpoints)
+            mean[name] = mean[name] + share if name in mean else share
+    return {name: tensor.to(torch.float32) for name, tensor in mean.items()}
 
 
 def _write_versions(folder: Path) -> None:
@@ -336,11 +363,12 @@ def _write_versions(folder: Path) -> None:
     (folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_metrics(folder: Path, trainer: Trainer, report: Report, rows: Mapping[str, int]) -> None:
+def _write_metrics(folder: Path, trainer: Trainer, report: Report, rows: Mapping[str, int], weights: list[int]) -> None:
     record = {
         "rows": dict(rows),
         "dev": dict(report.metrics),
         "best_step": trainer.state.best_global_step,
+        "weights_of_steps": weights,
         "steps": trainer.state.global_step,
         "history": trainer.state.log_history,
     }

@@ -12,6 +12,7 @@ import pytest
 from conftest import rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted import STATEMENTS, long_text
 
 import stance
 from stance import InputError
@@ -177,20 +178,9 @@ def test_wrong_lengths_and_tables(shipped):
         shipped.predict([YES], batch_size=0)
 
 
-def filler(words: int, seed: int) -> list[str]:
-    """Off-topic sentences of the dev split, about so many words."""
-    sentences = [row["text"] for row in rows_of("dev") if row["on_topic"] is False and not row.get("context")]
-    rng, chosen = random.Random(seed), []
-    while sum(len(s.split()) for s in chosen) < words:
-        chosen.append(rng.choice(sentences))
-    return chosen
-
-
 @pytest.mark.parametrize("place", ["start", "middle", "end"])
 def test_a_stance_decides_wherever_it_stands_in_a_long_text(shipped, place):
-    for statement, label in ((YES, "supporting"), (NO, "opposing")):
-        sentences = filler(2000, seed=1)
-        sentences.insert({"start": 0, "middle": len(sentences) // 2, "end": len(sentences)}[place], statement)
-        p = shipped.predict(" ".join(sentences))
-        assert p.windows > 10
-        assert p.label == label
+    found = shipped.predict([long_text(statement, place, seed) for seed, (statement, _) in enumerate(STATEMENTS)])
+    assert all(p.windows > 10 for p in found)
+    wrong = [s for (s, label), p in zip(STATEMENTS, found, strict=True) if p.label != label]
+    assert len(wrong) <= 2, wrong

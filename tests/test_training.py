@@ -34,10 +34,27 @@ def test_a_run_learns_and_leaves_its_record(run: Path):
     record = json.loads((run / "metrics.json").read_text())
     majority = 1 / 6  # macro-F1 of always answering one of three equally frequent labels
     assert record["dev"]["macro_f1"] > majority + 0.1
+    single = [entry["eval_macro_f1"] for entry in record["history"] if "eval_macro_f1" in entry]
+    assert record["dev"]["macro_f1"] >= max(single) - 1e-9  # an average of checkpoints is taken only where it is no worse
     losses = [entry["loss"] for entry in record["history"] if "loss" in entry]
     assert losses[-1] < losses[0]
     assert json.loads((run / "config.json").read_text())["id2label"] == {str(i): x for i, x in enumerate(stance.LABELS)}
     assert (run / "README.md").read_text().startswith("---\nlanguage: en\nlicense: apache-2.0\n")
+
+
+def test_weights_are_averaged_over_checkpoints(tmp_path: Path):
+    from safetensors.torch import save_file
+    from torch import tensor
+
+    from stance.training import _last_checkpoints, _mean_weights
+
+    for step, value in ((9, 7.0), (10, 1.0), (100, 2.0)):
+        folder = tmp_path / "checkpoints" / f"checkpoint-{step}"
+        folder.mkdir(parents=True)
+        save_file({"w": tensor([value, -value])}, folder / "model.safetensors")
+        (folder / "trainer_state.json").write_text("{}")
+    (tmp_path / "checkpoints" / "checkpoint-101").mkdir()  # killed while it was written
+    assert _mean_weights(_last_checkpoints(tmp_path, 2))["w"].tolist() == [1.5, -1.5]
 
 
 TEXTS = [row["text"] for row in rows_of("dev")[:40] if not row.get("context")]
