@@ -51,8 +51,8 @@ def blocks(language: str) -> list[str]:
 
 
 def test_readme_begins_with_demo_and_test():
-    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("make")]
-    assert commands[:2] == ["make demo", "make test"]
+    commands = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    assert commands[:2] == [["make", "demo"], ["make", "test"]]
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=range(len(blocks("python"))))
@@ -96,3 +96,21 @@ def test_the_tree_speaks_only_of_itself():
     for name in tracked:
         if name.endswith((".py", ".md", ".yaml", ".toml", ".txt", ".json", ".cff", "Makefile")):
             assert not re.search(r"(^|[^\w.])/(work|home|root)/\w", (ROOT / name).read_text(encoding="utf-8")), name
+
+
+def test_train_export_predict_as_the_readme_has_them(backbone: Path, tiny_config: Path, tmp_path: Path):
+    """The `stance` lines of the shell blocks run as they stand, on a small backbone and few rows."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("stance ")]
+    assert [line.split()[1] for line in lines] == ["train", "export", "predict"]
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    quick = {"model.backbone": backbone, "train.num_train_epochs": 1, "export.max_disagreement": 1, "data.test": "null"}
+    quick |= {f"data.{split}": tiny_config.parent / f"{split}.jsonl" for split in ("train", "dev")}
+    for line in lines:
+        arguments = shlex.split(line, comments=True)[1:]
+        if arguments[0] == "train":
+            arguments += [part for key, value in quick.items() for part in ("--set", f"{key}={value}")]
+        done = subprocess.run(
+            [sys.executable, "-m", "stance", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert "They should have gone last year." in done.stdout
