@@ -78,11 +78,13 @@ def _show(
         for row, prediction in zip(rows, found, strict=True):
             _print(json.dumps({**row, **_added(prediction.to_dict(), prefix, min_score)}, ensure_ascii=False))
         return
-    table = Table("statement", "stance", *LABELS, "topic", box=None, pad_edge=False)
+    told = [name for name in ("speaker", "context") if any(row.get(name) for row in rows)]
+    table = Table(*told, "statement", "stance", *LABELS, "topic", box=None, pad_edge=False)
     for row, prediction in zip(rows, found, strict=True):
+        words = [_escape(str(row.get(name) or "")) for name in (*told, "text")]
         numbers = [f"{prediction.scores[label]:.2f}" for label in LABELS]
-        table.add_row(_escape(row["text"]), prediction.label or "(abstained)", *numbers, f"{prediction.topic:.2f}")
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        table.add_row(*words, prediction.label or "(abstained)", *numbers, f"{prediction.topic:.2f}")
+    Console(width=None if sys.stdout.isatty() else 120 + 20 * len(told)).print(table)
 
 
 def _good_rows(path: str) -> list[dict[str, Any]]:
