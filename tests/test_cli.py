@@ -214,7 +214,7 @@ def test_info_names_the_model(cli):
 
 def test_the_printed_table_says_who_spoke(cli, tmp_path):
     table = tmp_path / "rows.csv"
-    table.write_text(f"speaker,text,context\nDeputy Pavel Orlov,{NO},He was asked [again].\n,{YES},\n", encoding="utf-8")
+    table.write_text(f'speaker,text,context\nDeputy Pavel Orlov,"{NO}",He was asked [again].\n,"{YES}",\n', encoding="utf-8")
     header, *body = cli("predict", "--input", table).stdout.splitlines()
     assert header.split()[:3] == ["speaker", "context", "statement"]
     assert body[0].startswith("Deputy Pavel Orlov") and "[again]" in body[0]
