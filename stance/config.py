@@ -89,12 +89,15 @@ class DataSection(_Section):
         test: Labelled rows that the exported model is measured on, for its card; never used to choose anything.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
+        swap_share: Share of the train rows naming their speaker that are repeated with another name, office, party or country, so
+            that the model learns that these do not matter.
     """
 
     train: list[Source] = Field(min_length=1)
     dev: Path
     test: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
+    swap_share: float = Field(default=0.0, ge=0, le=1)
 
     @field_validator("train", mode="before")
     @classmethod

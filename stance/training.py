@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from stance.data import Example, read_labelled
 from stance.encoding import PairEncoder, Window
 from stance.errors import InputError
 from stance.evaluation import Report, evaluate, gold_indices
+from stance.identity import find_speaker, swap_speaker
 from stance.labels import LABELS
 from stance.modelcard import write_card
 from stance.modelfolder import META_FILE, SHIPPED, ModelMeta, read_meta
@@ -106,7 +108,8 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     model, encoder = _backbone(config, ours, folder)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, config.train.seed)]
+    rng = random.Random(config.train.seed)
+    train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, rng), *_swapped(ours, config.data.swap_share, rng)]
     trainer = _StanceTrainer(
         config=config,
         gold=gold_indices(examples["train"]),
@@ -217,9 +220,8 @@ def _keep_embeddings(model: Any, kept: list[int]) -> None:
             setattr(model.config, name, kept.index(old_id))
 
 
-def _embedded(train: Sequence[Example], share: float, seed: int) -> list[Example]:
+def _embedded(train: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
     """Repeat a share of the rows inside two to five off-topic statements: the stance of one sentence is that of the text."""
-    rng = random.Random(seed)
     fillers = [e for e in train if e.on_topic is False and e.context is None]
     hosts = [e for e in train if e.context is None]
     if not fillers or not hosts:
@@ -230,6 +232,12 @@ def _embedded(train: Sequence[Example], share: float, seed: int) -> list[Example
         others.insert(rng.randint(0, len(others)), example.text)
         rows.append(Example(" ".join(others), example.label, example.target, on_topic=example.on_topic))
     return rows
+
+
+def _swapped(train: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
+    """Repeat a share of the rows that name their speaker with another one: the words decide, not who says them."""
+    named = [example for example in train if find_speaker(example.text)]
+    return [replace(example, text=swap_speaker(example.text, rng)) for example in rng.sample(named, round(share * len(named)))]
 
 
 def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
