@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stance.errors import InputError
 from stance.labels import DEFAULT_TARGET
 from stance.tables import FORMATS
 
-DATA_KEYS = ("data.train", "data.dev", "data.test")
+DATA_KEYS = ("data.train", "data.dev", "data.test", "data.unlabelled")
 
 
 class _Section(BaseModel):
@@ -87,6 +87,7 @@ class DataSection(_Section):
         train: What to learn from: a file, or several sets, each a file or a `Source`.
         dev: Labelled rows for early stopping and calibration.
         test: Labelled rows that the exported model is measured on, for its card; never used to choose anything.
+        unlabelled: Rows whose labels, if any, are not read: the teacher answers for them.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
         swap_share: Share of the train rows naming their speaker that are repeated with another name, office, party or country, so
@@ -96,6 +97,7 @@ class DataSection(_Section):
     train: list[Source] = Field(min_length=1)
     dev: Path
     test: Path | None = None
+    unlabelled: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
     swap_share: float = Field(default=0.0, ge=0, le=1)
 
@@ -113,6 +115,9 @@ class TrainSection(_Section):
         class_weights: `balanced` weighs each label by the inverse of its frequency.
         label_smoothing: Probability mass moved from the gold label to all labels.
         topic_weight: Weight of the loss on `on_topic` beside that on the label.
+        teacher: A model, as for `stance.load`, whose probabilities are learned (distillation, Hinton et al. 2015,
+            arXiv:1503.02531, at temperature 1).
+        teacher_weight: Share of the teacher's probabilities in what a labelled row teaches; the rest is its label.
         early_stopping_patience: Evaluations on dev without a better macro-F1 before training ends.
         evals_per_epoch: Evaluations and checkpoints in an epoch.
         average_checkpoints: Try the mean of the weights of the last so many checkpoints (stochastic weight averaging, Izmailov et
@@ -131,6 +136,8 @@ class TrainSection(_Section):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     topic_weight: float = Field(default=0.5, ge=0)
+    teacher: str | None = None
+    teacher_weight: float = Field(default=0.5, ge=0, le=1)
     early_stopping_patience: int = Field(default=3, ge=1)
     evals_per_epoch: int = Field(default=1, ge=1)
     average_checkpoints: int = Field(default=1, ge=1, le=20)
@@ -159,6 +166,12 @@ class Config(_Section):
     data: DataSection
     train: TrainSection = TrainSection()
     export: ExportSection = ExportSection()
+
+    @model_validator(mode="after")
+    def _unlabelled_rows_need_a_teacher(self) -> Config:
+        if self.data.unlabelled is not None and self.train.teacher is None:
+            raise ValueError("data.unlabelled needs train.teacher, a model to answer for these rows")
+        return self
 
     def to_yaml(self) -> str:
         """Return the resolved config: every key with its value."""
@@ -200,7 +213,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from None
     files = [("train", Path(source.path)) for source in config.data.train if source.is_file]
-    for name, file in [*files, ("dev", config.data.dev), ("test", config.data.test)]:
+    for name, file in [*files, *((key, getattr(config.data, key)) for key in ("dev", "test", "unlabelled"))]:
         if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")
     return config
@@ -237,6 +250,8 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {dotted!r}" + (f"; did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "")
     if first["type"] == "missing":
         return f"expected the key {dotted!r}, found none"
+    if not path:  # a rule between sections
+        return str(first["ctx"]["error"])
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{dotted}: {message}, found {first['input']!r}"
 

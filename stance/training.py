@@ -31,8 +31,9 @@ from stance.identity import find_speaker, swap_speaker
 from stance.labels import LABELS
 from stance.modelcard import write_card
 from stance.modelfolder import META_FILE, SHIPPED, ModelMeta, read_meta
-from stance.predict import load
+from stance.predict import StanceClassifier, load
 from stance.sources import read_sources
+from stance.tables import read_rows
 from stance.version import __version__
 from stance.vocabulary import trim_tokenizer
 
@@ -110,12 +111,13 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
         model.gradient_checkpointing_enable()
     rng = random.Random(config.train.seed)
     train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, rng), *_swapped(ours, config.data.swap_share, rng)]
+    train_rows, lessons = _lessons(config, train_rows)
     trainer = _StanceTrainer(
         config=config,
         gold=gold_indices(examples["train"]),
         model=model,
         args=_arguments(config, folder, len(train_rows)),
-        train_dataset=_dataset(train_rows, encoder),
+        train_dataset=_dataset(train_rows, encoder, lessons),
         eval_dataset=_dataset(examples["dev"], encoder),
         data_collator=_Collator(encoder),
         compute_metrics=_macro_f1,
@@ -240,9 +242,51 @@ def _swapped(train: Sequence[Example], share: float, rng: random.Random) -> list
     return [replace(example, text=swap_speaker(example.text, rng)) for example in rng.sample(named, round(share * len(named)))]
 
 
-def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
+def _read_unlabelled(path: Path) -> list[Example]:
+    """Read rows without labels; they stand as neutral, which nobody looks at."""
     rows = []
-    for example in examples:
+    for row in read_rows(path):
+        if row.error:
+            raise InputError(f"{path}, line {row.line}: {row.error}")
+        rows.append({name: row.values.get(name) for name in ("text", "context", "target")} | {"label": "neutral"})
+    return read_labelled(rows)
+
+
+def _gold(examples: Sequence[Example]) -> np.ndarray:
+    """Return what labels teach, of shape (rows, 5): probabilities of the labels, of the topic, and weight of the topic."""
+    rows = np.zeros((len(examples), 5))
+    rows[np.arange(len(examples)), gold_indices(examples)] = 1
+    rows[:, 3] = [bool(example.topic) for example in examples]
+    rows[:, 4] = [example.label == "neutral" and example.topic is not None for example in examples]
+    return rows
+
+
+def _taught(examples: Sequence[Example], teacher: StanceClassifier) -> np.ndarray:
+    """Return what a teacher teaches, in the form of `_gold`."""
+    found = teacher.predict([example.row() for example in examples])
+    rows = np.array([[*(q.scores[label] for label in LABELS), q.topic, q.scores["neutral"]] for q in found])
+    rows[:, 3] = np.clip(1 - (1 - rows[:, 3]) / np.maximum(rows[:, 4], 1e-6), 0, 1)  # undoes P(topic) = 1 - P(neutral) P(off)
+    return rows
+
+
+def _lessons(config: Config, labelled: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
+    """Return the rows to train on and what each teaches: its label, the teacher's answer, or both in the share of the config."""
+    if config.train.teacher is None:
+        return list(labelled), _gold(labelled)
+    unlabelled = [] if config.data.unlabelled is None else _read_unlabelled(config.data.unlabelled)
+    examples = [*labelled, *unlabelled]
+    share = np.repeat([config.train.teacher_weight, 1.0], [len(labelled), len(unlabelled)])[:, None]
+    gold, taught = _gold(examples), _taught(examples, load(config.train.teacher))
+    mixed = (1 - share) * gold + share * taught
+    weight = np.maximum(mixed[:, 4:], 1e-9)
+    mixed[:, 3:4] = ((1 - share) * gold[:, 4:] * gold[:, 3:4] + share * taught[:, 4:] * taught[:, 3:4]) / weight
+    return examples, mixed
+
+
+def _dataset(examples: Sequence[Example], encoder: PairEncoder, lessons: np.ndarray | None = None) -> Dataset:
+    lessons = _gold(examples) if lessons is None else lessons
+    rows = []
+    for example, lesson in zip(examples, lessons, strict=True):
         window = encoder.windows(example.target, example.text, example.context)[0]
         on_topic = -1 if example.topic is None else int(example.topic)
         rows.append(
@@ -250,6 +294,7 @@ def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
                 "ids": window.ids,
                 "type_ids": window.type_ids,
                 "labels": [LABELS.index(example.label), on_topic],
+                "lesson": lesson.tolist(),
                 "length": len(window.ids),
             }
         )
@@ -265,7 +310,7 @@ class _Collator:
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         arrays = self.encoder.pad([Window(row["ids"], row["type_ids"]) for row in rows])
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return batch | {"labels": torch.tensor([row["labels"] for row in rows])}
+        return batch | {name: torch.tensor([row[name] for row in rows]) for name in ("labels", "lesson")}
 
 
 class _StanceTrainer(Trainer):  # type: ignore[misc]
@@ -281,23 +326,15 @@ class _StanceTrainer(Trainer):  # type: ignore[misc]
         self._weights = torch.tensor(weights, dtype=torch.float32)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        label, on_topic = inputs["labels"].T
-        accepted = {
-            k: v
-            for k, v in inputs.items()
-            if k != "labels" and (k != "token_type_ids" or _takes_types(self.accelerator.unwrap_model(model)))
-        }
-        outputs = model(**accepted)
-        logits = outputs.logits.float()
+        types = _takes_types(self.accelerator.unwrap_model(model))
+        names = ("input_ids", "attention_mask", "token_type_ids") if types else ("input_ids", "attention_mask")
+        logits = model(**{name: inputs[name] for name in names}).logits.float()
+        stance, topic, weight = inputs["lesson"].split([3, 1, 1], dim=1)
         loss = torch.nn.functional.cross_entropy(
-            logits, label, weight=self._weights.to(logits.device), label_smoothing=self._options.label_smoothing
+            logits, stance, weight=self._weights.to(logits.device), label_smoothing=self._options.label_smoothing
         )
-        known = (label == LABELS.index("neutral")) & (on_topic >= 0)
-        if self._options.topic_weight and bool(known.any()):
-            topic = torch.nn.functional.binary_cross_entropy_with_logits(
-                logits.sum(dim=1)[known], on_topic[known].float(), reduction="sum"
-            )
-            loss = loss + self._options.topic_weight * topic / len(label)
+        total = logits.sum(dim=1, keepdim=True)
+        loss = loss + self._options.topic_weight * torch.nn.functional.binary_cross_entropy_with_logits(total, topic, weight=weight)
         return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
 
 
