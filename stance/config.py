@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stance.errors import InputError
 from stance.labels import DEFAULT_TARGET
+from stance.tables import FORMATS
+
+DATA_KEYS = ("data.train", "data.dev", "data.test", "data.unlabelled")
 
 
 class _Section(BaseModel):
@@ -22,7 +25,7 @@ class ModelSection(_Section):
     """Which pretrained encoder, and how it reads.
 
     Attributes:
-        backbone: A hub id or a local folder.
+        backbone: A hub id, a local folder, or the name of a shipped model (`base`), whose float weights are restored.
         revision: Branch, tag or commit of a hub id.
         local_files_only: Never ask the hub; take what the cache has.
         vocabulary: Keep this many tokens of a WordPiece vocabulary, those of the training texts and then the most frequent ones;
@@ -39,21 +42,70 @@ class ModelSection(_Section):
     context_tokens: int = Field(default=64, ge=0, le=96)
 
 
+class Source(_Section):
+    """A set to learn from, with column names and labels of its own.
+
+    Attributes:
+        path: A file that `stance predict` could read, gzipped or not, or the id of a data set on the hub.
+        split: Which split of a hub set.
+        revision: Branch, tag or commit of a hub set.
+        columns: The set's names of `text`, `label`, `target`, `context` and `group`, where they differ.
+        labels: From the set's labels to supporting, opposing, neutral, or to `null`, which leaves such rows out.
+        target: The target of all rows.
+        on_topic: Whether the rows concern their target at all.
+        sample: Take at most so many rows.
+        unrelated_share: Repeat this share of the rows with the target of another row, as neutral and off topic.
+        licence: What the model card says of the set's licence.
+    """
+
+    path: str
+    split: str = "train"
+    revision: str | None = None
+    columns: dict[Literal["text", "label", "target", "context", "group"], str] = {}
+    labels: dict[str, str | None] | None = None
+    target: str | None = None
+    on_topic: bool | None = None
+    sample: int | None = Field(default=None, ge=1)
+    unrelated_share: float = Field(default=0.0, ge=0, le=1)
+    licence: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `path` names a table here rather than a set on the hub."""
+        return Path(self.path.removesuffix(".gz")).suffix in FORMATS
+
+    @property
+    def plain(self) -> bool:
+        """Whether the set is a labelled set in this library's own columns."""
+        return self.is_file and not self.columns and self.labels is None and self.target is None and self.on_topic is None
+
+
 class DataSection(_Section):
     """Labelled sets. Paths in the file are relative to it; paths given as overrides, to the working folder.
 
     Attributes:
-        train: Labelled rows to learn from.
+        train: What to learn from: a file, or several sets, each a file or a `Source`.
         dev: Labelled rows for early stopping and calibration.
         test: Labelled rows that the exported model is measured on, for its card; never used to choose anything.
+        unlabelled: Rows whose labels, if any, are not read: the teacher answers for them.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
+        swap_share: Share of the train rows naming their speaker that are repeated with another name, office, party or country, so
+            that the model learns that these do not matter.
     """
 
-    train: Path
+    train: list[Source] = Field(min_length=1)
     dev: Path
     test: Path | None = None
+    unlabelled: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
+    swap_share: float = Field(default=0.0, ge=0, le=1)
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        items = value if isinstance(value, list) else [value]
+        return [{"path": str(item)} if isinstance(item, str | Path) else item for item in items]
 
 
 class TrainSection(_Section):
@@ -63,6 +115,9 @@ class TrainSection(_Section):
         class_weights: `balanced` weighs each label by the inverse of its frequency.
         label_smoothing: Probability mass moved from the gold label to all labels.
         topic_weight: Weight of the loss on `on_topic` beside that on the label.
+        teacher: A model, as for `stance.load`, whose probabilities are learned (distillation, Hinton et al. 2015,
+            arXiv:1503.02531, at temperature 1).
+        teacher_weight: Share of the teacher's probabilities in what a labelled row teaches; the rest is its label.
         early_stopping_patience: Evaluations on dev without a better macro-F1 before training ends.
         evals_per_epoch: Evaluations and checkpoints in an epoch.
         average_checkpoints: Try the mean of the weights of the last so many checkpoints (stochastic weight averaging, Izmailov et
@@ -81,6 +136,8 @@ class TrainSection(_Section):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     topic_weight: float = Field(default=0.5, ge=0)
+    teacher: str | None = None
+    teacher_weight: float = Field(default=0.5, ge=0, le=1)
     early_stopping_patience: int = Field(default=3, ge=1)
     evals_per_epoch: int = Field(default=1, ge=1)
     average_checkpoints: int = Field(default=1, ge=1, le=20)
@@ -110,6 +167,12 @@ class Config(_Section):
     train: TrainSection = TrainSection()
     export: ExportSection = ExportSection()
 
+    @model_validator(mode="after")
+    def _unlabelled_rows_need_a_teacher(self) -> Config:
+        if self.data.unlabelled is not None and self.train.teacher is None:
+            raise ValueError("data.unlabelled needs train.teacher, a model to answer for these rows")
+        return self
+
     def to_yaml(self) -> str:
         """Return the resolved config: every key with its value."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -135,24 +198,38 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise InputError(f"{path}: expected YAML, found {' '.join(str(error).split())[:160]}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected sections model, data, train, found {type(values).__name__}")
-    for name in ("train", "dev", "test"):
-        section = values.get("data")
-        if isinstance(section, dict) and isinstance(section.get(name), str):
-            section[name] = str((path.parent / section[name]).resolve())
+    section = values.get("data")
+    if isinstance(section, dict):
+        _resolve(section, path.parent)
     for key, given in (overrides or {}).items():
-        value = given
-        if key in ("data.train", "data.dev", "data.test") and value not in (None, "null"):
-            value = str(Path(value).resolve())
-        _set(values, key, yaml.safe_load(value) if isinstance(value, str) else value)
+        value = yaml.safe_load(given) if isinstance(given, str) else given
+        if key in DATA_KEYS:
+            resolved = {"it": str(value) if isinstance(value, Path) else value}
+            _resolve(resolved, Path())
+            value = resolved["it"]
+        _set(values, key, value)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from None
-    for name in ("train", "dev", "test"):
-        file = getattr(config.data, name)
+    files = [("train", Path(source.path)) for source in config.data.train if source.is_file]
+    for name, file in [*files, *((key, getattr(config.data, key)) for key in ("dev", "test", "unlabelled"))]:
         if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")
     return config
+
+
+def _resolve(section: dict[str, Any], folder: Path) -> None:
+    """Make the paths of data files absolute; ids of hub sets, which have no such ending, stay."""
+    for name, value in section.items():
+        if isinstance(value, str) and Path(value.removesuffix(".gz")).suffix in FORMATS:
+            section[name] = str((folder / value).resolve())
+        elif isinstance(value, dict):
+            _resolve(value, folder)
+        elif isinstance(value, list):
+            items = dict(enumerate(value))
+            _resolve(items, folder)  # type: ignore[arg-type]
+            section[name] = list(items.values())
 
 
 def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
@@ -173,6 +250,8 @@ def _explain(error: ValidationError) -> str:
         return f"unknown key {dotted!r}" + (f"; did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "")
     if first["type"] == "missing":
         return f"expected the key {dotted!r}, found none"
+    if not path:  # a rule between sections
+        return str(first["ctx"]["error"])
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{dotted}: {message}, found {first['input']!r}"
 
@@ -180,5 +259,7 @@ def _explain(error: ValidationError) -> str:
 def _keys(sections: list[str]) -> list[str]:
     model: Any = Config
     for name in sections:
-        model = model.model_fields[name].annotation
+        if not name.isdigit():  # the place in a list
+            model = model.model_fields[name].annotation
+            model = get_args(model)[0] if get_args(model) else model
     return list(model.model_fields)

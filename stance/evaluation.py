@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stance.predict import StanceClassifier
 
 RESAMPLES = 1000
+MIN_SCORES = (0.5, 0.6, 0.7, 0.8, 0.9)
 HEADLINE = ("accuracy", "macro_f1", "f_avg", "ece", "brier")
 
 
@@ -30,7 +32,9 @@ class Report:
 
     Attributes:
         metrics: `rows`, `accuracy`, `macro_f1`, `f_avg` (mean of the F1 of supporting and opposing), `ece`, `brier`, each
-            headline figure's `intervals` (bootstrap, 95 %), `per_class` and `confusion` (rows: gold; columns: predicted).
+            headline figure's `intervals` (bootstrap, 95 %), `per_class`, `confusion` (rows: gold; columns: predicted),
+            `contrast` (pairs of rows of one group with different labels: how often both are right) and `coverage` (for each
+            `min_score`, the share of rows that it leaves and their accuracy).
         baselines: The same metrics of `majority` and `tfidf_logreg`, where a train split was given.
         by: The same metrics for each value of a column, where one was given.
         predictions: One dict a row: id, text, gold label, stance, probabilities.
@@ -77,12 +81,22 @@ class Report:
             row = " ".join(f"{n:>{len(name)}}" for n, name in zip(self.metrics["confusion"][i], LABELS, strict=True))
             numbers = f"{c['precision']:>10.3f}{c['recall']:>10.3f}{c['f1']:>10.3f}{c['rows']:>8}"
             lines.append(f"{label:<12}{numbers}    {'':>10} {row}")
+        coverage = [row for row in self.metrics["coverage"] if row["accuracy"] is not None]
+        lines += ["", "min_score: rows left, accuracy    " + "    ".join(map(_covered, coverage))]
+        contrast = self.metrics["contrast"]
+        if contrast["pairs"]:
+            whole = ", ".join(f"{right}/{count} of {size}" for size, (right, count) in contrast["whole_groups"].items())
+            lines.append(f"contrast pairs both right: {contrast['both_right']:.3f} of {contrast['pairs']}; whole groups: {whole}")
         return "\n".join(lines)
 
 
 def _with_interval(metrics: Mapping[str, Any], key: str) -> str:
     low, high = metrics["intervals"][key]
     return f"{metrics[key]:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _covered(row: Mapping[str, Any]) -> str:
+    return f"{row['min_score']}: {row['coverage']:.0%}, {row['accuracy']:.3f}"
 
 
 def evaluate(
@@ -170,7 +184,32 @@ def measure(p: np.ndarray, gold: np.ndarray, groups: np.ndarray, seed: int = 0) 
         "intervals": intervals,
         "per_class": per_class,
         "confusion": confusion.tolist(),
+        "contrast": _contrast(p, gold, members),
+        "coverage": _coverage(p, gold),
     }
+
+
+def _contrast(p: np.ndarray, gold: np.ndarray, members: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Count what stays right where few words turn the label (Gardner et al. 2020): pairs in groups, whole groups by size."""
+    right = p.argmax(axis=1) == gold
+    families = [rows for rows in members if len(set(gold[rows])) > 1]
+    pairs = [bool(right[i] and right[j]) for rows in families for i, j in combinations(rows, 2) if gold[i] != gold[j]]
+    whole: dict[str, list[int]] = {}
+    for rows in sorted(families, key=len):
+        count = whole.setdefault(str(len(rows)), [0, 0])
+        count[0] += bool(right[rows].all())
+        count[1] += 1
+    return {"pairs": len(pairs), "both_right": float(np.mean(pairs)) if pairs else None, "whole_groups": whole}
+
+
+def _coverage(p: np.ndarray, gold: np.ndarray) -> list[dict[str, float | None]]:
+    right, score = p.argmax(axis=1) == gold, p.max(axis=1)
+    table: list[dict[str, float | None]] = []
+    for least in MIN_SCORES:
+        kept = score >= least
+        accuracy = float(right[kept].mean()) if kept.any() else None
+        table.append({"min_score": least, "coverage": float(kept.mean()), "accuracy": accuracy})
+    return table
 
 
 def _confusion(p: np.ndarray, gold: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ from stance.evaluation import evaluate
 from stance.modelcard import write_card
 from stance.modelfolder import read_meta
 from stance.predict import StanceClassifier, load
+from stance.sources import read_sources
 
 SMOOTHING = 0.5  # a in step 1: what its authors use; from 0.5 to 0.7 the share of labels that change on dev differs by chance
 GELU_MINIMUM = 0.17
@@ -97,7 +98,7 @@ def export(run: str | Path, output: str | Path, *, max_disagreement: float | Non
             )
         reports = {"dev": evaluate(exported, config.data.dev)}
         if config.data.test is not None:
-            reports["test"] = evaluate(exported, config.data.test, train=config.data.train)
+            reports["test"] = evaluate(exported, config.data.test, train=config.data.train[0].path)
         write_card(folder, config, reports, parity)
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.exists():
@@ -147,7 +148,7 @@ def _to_onnx(backend: Any) -> onnx.ModelProto:
 
 def _calibration_batches(config: Config, encoder: PairEncoder) -> Iterator[dict[str, np.ndarray]]:
     """Yield padded batches of training rows, spread evenly over the set."""
-    examples = read_labelled(config.data.train)
+    examples = [e for e in read_sources(config.data.train, config.train.seed) if e.target in config.targets]
     chosen = examples[:: max(1, len(examples) // CALIBRATION_ROWS)][:CALIBRATION_ROWS]
     windows = [encoder.windows(e.target, e.text, e.context)[0] for e in chosen]
     windows.sort(key=lambda window: len(window.ids))

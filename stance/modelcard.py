@@ -13,7 +13,7 @@ from stance.labels import LABELS
 from stance.modelfolder import sha256
 
 if TYPE_CHECKING:
-    from stance.config import Config
+    from stance.config import Config, Source
     from stance.export import Parity
 
 FIGURES = "## Figures"
@@ -60,8 +60,8 @@ Reads a pair (target, statement) and gives the probability that the statement **
 target: {"; ".join(config.targets)}. The statement may come with the sentence or two before it.
 
 - Backbone: `{backbone}`, fine-tuned as a cross-encoder with the config `config.yaml`; seed {config.train.seed}, a single run.
-- Train: `{config.data.train.name}` (SHA-256 {sha256(config.data.train)[:12]}…); dev: `{config.data.dev.name}`
-  ({sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
+- Train: {"; ".join(map(_source, config.data.train))}.
+- Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
 
 {FIGURES}
@@ -81,6 +81,15 @@ chose the checkpoint and the temperature, so their figures flatter; judge by the
   labelled sample that it was checked on.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _source(source: Source) -> str:
+    """Name a training set: file or hub id, digest, what was taken of it, licence."""
+    digest = f"SHA-256 {sha256(Path(source.path))[:12]}…" if source.is_file else f"split {source.split}"
+    taken = [f"{source.sample} rows"] if source.sample is not None else []
+    licence = [source.licence] if source.licence is not None else []
+    name = "/".join(Path(source.path).parts[-2:])
+    return f"`{name}` ({', '.join([digest, *taken, *licence])})"
 
 
 def _parity(parity: Parity | None) -> str:

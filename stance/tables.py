@@ -1,14 +1,16 @@
-"""Reading and writing rows: JSON lines, CSV, TSV, Parquet, by the ending of the file's name."""
+"""Reading and writing rows: JSON lines, CSV, TSV, Parquet, by the ending of the file's name; gzipped text is read, too."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +61,8 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     Raises:
         InputError: If the file is missing, not UTF-8, has no header, or is no whole Parquet file.
     """
-    kind = table_format(path)
+    zipped = Path(path).suffix.lower() == ".gz"
+    kind = table_format(Path(path).with_suffix("") if zipped else path)
     if str(path) == "-":
         yield from _read_jsonl(sys.stdin, "standard input")
         return
@@ -68,9 +71,12 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     if kind == ".parquet":
         yield from _read_parquet(Path(path))
         return
-    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+    opener: Any = gzip.open if zipped else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
         try:
             yield from _read_jsonl(file, path) if kind == ".jsonl" else _read_csv(file, path, kind)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{path}: expected a whole gzip file, found {error}; copy it again") from None
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{path}: expected UTF-8, found the byte 0x{error.object[error.start]:02x} that is none; save the file as UTF-8"

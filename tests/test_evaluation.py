@@ -97,3 +97,16 @@ def test_report_and_its_files(shipped, tmp_path):
     right = sum(row["label"] == row["stance"] for row in rows)
     assert right / len(rows) == pytest.approx(report.metrics["accuracy"])
     assert f"{report.metrics['macro_f1']:.3f}" in str(report)
+
+
+def test_contrast_pairs_and_coverage_of_planted_answers():
+    gold = np.array([0, 1, 2, 0, 1, 2, 2])
+    found = np.array([0, 1, 0, 0, 1, 2, 2])  # the third is wrong
+    score = np.array([0.95, 0.85, 0.55, 0.95, 0.65, 0.99, 0.99])
+    p = np.full((7, 3), 0.0) + ((1 - score) / 2)[:, None]
+    p[np.arange(7), found] = score
+    groups = np.array([0, 0, 0, 1, 1, 2, 2])  # the last group has one label only: no contrast
+    m = measure(p, gold, groups)
+    assert m["contrast"] == {"pairs": 4, "both_right": 0.5, "whole_groups": {"2": [1, 1], "3": [0, 1]}}
+    assert [row["coverage"] for row in m["coverage"]] == [1.0, 6 / 7, 5 / 7, 5 / 7, 4 / 7]
+    assert [row["accuracy"] for row in m["coverage"]] == [6 / 7, 1.0, 1.0, 1.0, 1.0]

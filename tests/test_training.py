@@ -133,3 +133,31 @@ def test_killed_and_resumed_equals_unbroken(run: Path, tiny_config: Path, tmp_pa
     assert resumed["steps"] == unbroken["steps"] and resumed["best_step"] == unbroken["best_step"]
     digests = [json.loads((f / "stance.json").read_text())["sha256"] for f in (run, folder)]
     assert digests[0] == digests[1]
+
+
+def test_an_exported_model_can_be_trained_further(exported: Path, run: Path, tiny_config: Path, tmp_path: Path):
+    """Its float weights are restored from 8 bits: a start with all but no step answers as the exported model does in torch."""
+    still = {"model.backbone": str(exported), "train.learning_rate": 1e-12, "train.num_train_epochs": 1}
+    folder = stance.train(tiny_config, overrides=still | {"train.average_checkpoints": 1}, output=tmp_path / "still")
+    rows = [{"text": text} for text in TEXTS]
+    before, after = (stance.load(path, backend="torch").predict_proba(rows) for path in (exported, folder))
+    temperature = [json.loads((path / "stance.json").read_text())["temperature"] for path in (exported, folder)]
+    logits = [np.log(p) * t for p, t in zip((before, after), temperature, strict=True)]
+    centred = [x - x.mean(axis=1, keepdims=True) for x in logits]
+    np.testing.assert_allclose(*centred, atol=1e-4)
+    assert stance.load(exported).predict(TEXTS[0]).label == stance.load(run).predict(TEXTS[0]).label
+
+
+def test_a_teacher_teaches_without_labels(run: Path, tiny_config: Path, tmp_path: Path):
+    """A student that sees no label at all comes to answer as its teacher does, topic included."""
+    (tmp_path / "one.jsonl").write_text(json.dumps({"text": "Yes.", "label": "opposing"}) + "\n")
+    (tmp_path / "pool.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows_of("train")[:320]))
+    options = {"data.train": str(tmp_path / "one.jsonl"), "data.embed_share": 0, "data.swap_share": 0}
+    options |= {"data.unlabelled": str(tmp_path / "pool.jsonl"), "train.teacher": str(run)}
+    student = stance.load(stance.train(tiny_config, overrides=options, output=tmp_path / "student"))
+    rows = [{"text": text} for text in TEXTS]
+    teacher = stance.load(run)
+    taught, learned = teacher.predict_proba(rows), student.predict_proba(rows)
+    assert (taught.argmax(axis=1) == learned.argmax(axis=1)).mean() > 0.6
+    topics = [[p.topic for p in model.predict(rows)] for model in (teacher, student)]
+    assert np.corrcoef(*topics)[0, 1] > 0.3

@@ -31,12 +31,7 @@ class TorchBackend:
                 folder, local_files_only=True, dtype=torch.float32
             )
         else:
-            from stance.export import restore_weights
-
-            weights = restore_weights(verified_weights(folder, meta, "model.onnx"))
-            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-            model = transformers.AutoModelForSequenceClassification.from_config(config)
-            model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+            model = restored_model(folder, meta)
         self._torch = torch
         self.model = model.to(device).eval()
         self._device = device
@@ -49,3 +44,24 @@ class TorchBackend:
         with self._torch.inference_mode():
             result: np.ndarray = self.model(**tensors).logits.float().cpu().numpy()
         return result
+
+
+def restored_model(folder: Path, meta: ModelMeta) -> Any:
+    """Make a float model of an exported one, with the error that 8 bits leave in its weights.
+
+    Args:
+        folder: A model folder with `model.onnx` and `config.json`.
+        meta: What its `stance.json` says.
+
+    Raises:
+        StanceError: If the weights are not those that `stance.json` describes.
+    """
+    from stance.export import restore_weights
+
+    torch: Any = require("torch", "train")
+    transformers: Any = require("transformers", "train")
+    weights = restore_weights(verified_weights(folder, meta, "model.onnx"))
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    return model
