@@ -86,7 +86,7 @@ class DataSection(_Section):
     Attributes:
         train: What to learn from: a file, or several sets, each a file or a `Source`.
         dev: Labelled rows for early stopping and calibration.
-        test: Labelled rows that the exported model is measured on, for its card; never used to choose anything.
+        test: Labelled sets, a file or several, that the exported model is measured on, for its card; never used to choose anything.
         unlabelled: Rows whose labels, if any, are not read: the teacher answers for them.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
@@ -96,7 +96,7 @@ class DataSection(_Section):
 
     train: list[Source] = Field(min_length=1)
     dev: Path
-    test: Path | None = None
+    test: list[Path] = []
     unlabelled: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
     swap_share: float = Field(default=0.0, ge=0, le=1)
@@ -106,6 +106,11 @@ class DataSection(_Section):
     def _one_or_many(cls, value: Any) -> Any:
         items = value if isinstance(value, list) else [value]
         return [{"path": str(item)} if isinstance(item, str | Path) else item for item in items]
+
+    @field_validator("test", mode="before")
+    @classmethod
+    def _none_one_or_many(cls, value: Any) -> Any:
+        return [] if value is None else value if isinstance(value, list) else [value]
 
 
 class TrainSection(_Section):
@@ -212,8 +217,9 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         config = Config.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{path}: {_explain(error)}") from None
-    files = [("train", Path(source.path)) for source in config.data.train if source.is_file]
-    for name, file in [*files, *((key, getattr(config.data, key)) for key in ("dev", "test", "unlabelled"))]:
+    data = config.data
+    files = [("train", Path(source.path)) for source in data.train if source.is_file] + [("test", file) for file in data.test]
+    for name, file in [*files, ("dev", data.dev), ("unlabelled", data.unlabelled)]:
         if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")
     return config

@@ -33,8 +33,9 @@ class Report:
     Attributes:
         metrics: `rows`, `accuracy`, `macro_f1`, `f_avg` (mean of the F1 of supporting and opposing), `ece`, `brier`, each
             headline figure's `intervals` (bootstrap, 95 %), `per_class`, `confusion` (rows: gold; columns: predicted),
-            `contrast` (pairs of rows of one group with different labels: how often both are right) and `coverage` (for each
-            `min_score`, the share of rows that it leaves and their accuracy).
+            `ece_if_calibrated` (the 95 % quantile of the ECE of a calibrated model with the same scores), `contrast` (pairs of
+            rows of one group with different labels: how often both are right) and `coverage` (for each `min_score`, the share
+            of rows that it leaves and their accuracy).
         baselines: The same metrics of `majority` and `tfidf_logreg`, where a train split was given.
         by: The same metrics for each value of a column, where one was given.
         predictions: One dict a row: id, text, gold label, stance, probabilities.
@@ -81,8 +82,9 @@ class Report:
             row = " ".join(f"{n:>{len(name)}}" for n, name in zip(self.metrics["confusion"][i], LABELS, strict=True))
             numbers = f"{c['precision']:>10.3f}{c['recall']:>10.3f}{c['f1']:>10.3f}{c['rows']:>8}"
             lines.append(f"{label:<12}{numbers}    {'':>10} {row}")
+        lines += ["", f"ECE of a calibrated model with these scores: up to {self.metrics['ece_if_calibrated']:.3f} (95 %)"]
         coverage = [row for row in self.metrics["coverage"] if row["accuracy"] is not None]
-        lines += ["", "min_score: rows left, accuracy    " + "    ".join(map(_covered, coverage))]
+        lines.append("min_score: rows left, accuracy    " + "    ".join(map(_covered, coverage)))
         contrast = self.metrics["contrast"]
         if contrast["pairs"]:
             whole = ", ".join(f"{right}/{count} of {size}" for size, (right, count) in contrast["whole_groups"].items())
@@ -186,6 +188,7 @@ def measure(p: np.ndarray, gold: np.ndarray, groups: np.ndarray, seed: int = 0) 
         "confusion": confusion.tolist(),
         "contrast": _contrast(p, gold, members),
         "coverage": _coverage(p, gold),
+        "ece_if_calibrated": _ece_if_calibrated(p, rng),
     }
 
 
@@ -200,6 +203,13 @@ def _contrast(p: np.ndarray, gold: np.ndarray, members: Sequence[np.ndarray]) ->
         count[0] += bool(right[rows].all())
         count[1] += 1
     return {"pairs": len(pairs), "both_right": float(np.mean(pairs)) if pairs else None, "whole_groups": whole}
+
+
+def _ece_if_calibrated(p: np.ndarray, rng: np.random.Generator) -> float:
+    """Return the 95 % quantile of the ECE, were labels drawn from `p` (consistency resampling, Broecker and Smith 2007)."""
+    cumulative, draws = p.cumsum(axis=1), rng.random((RESAMPLES, len(p), 1))
+    labels = (draws > cumulative[None, :, :-1]).sum(axis=2)
+    return float(np.quantile([expected_calibration_error(p, drawn) for drawn in labels], 0.95))
 
 
 def _coverage(p: np.ndarray, gold: np.ndarray) -> list[dict[str, float | None]]:

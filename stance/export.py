@@ -97,8 +97,8 @@ def export(run: str | Path, output: str | Path, *, max_disagreement: float | Non
                 f"found {parity.disagreement:.2%}; nothing was written"
             )
         reports = {"dev": evaluate(exported, config.data.dev)}
-        if config.data.test is not None:
-            reports["test"] = evaluate(exported, config.data.test, train=config.data.train[0].path)
+        for test in config.data.test:
+            reports[test.stem] = evaluate(exported, test, train=config.data.train[0].path)
         write_card(folder, config, reports, parity)
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.exists():

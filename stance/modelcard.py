@@ -70,6 +70,8 @@ target: {"; ".join(config.targets)}. The statement may come with the sentence or
 
 Intervals: 95 %, bootstrap over groups. F-avg: mean of the F1 of supporting and opposing. ECE: 15 bins of equal mass. The dev rows
 chose the checkpoint and the temperature, so their figures flatter; judge by the test rows. These sets are synthetic.
+
+{behaviour(reports)}
 {_parity(parity)}
 ## Limits and out-of-scope use
 
@@ -113,3 +115,24 @@ def figures(reports: Mapping[str, Report]) -> str:
         f1 = [f"{m['per_class'][label]['f1']:.3f}" for label in LABELS]
         lines.append(f"| {name} | {m['rows']} | " + " | ".join(cells + f1) + " |")
     return "\n".join(lines)
+
+
+def behaviour(reports: Mapping[str, Report]) -> str:
+    """Return a Markdown table: what `min_score` leaves, how much of the ECE may be chance, contrast pairs both right."""
+    found = next(iter(reports.values())).metrics["coverage"]
+    titles = [
+        "data",
+        *(f"`min_score` {row['min_score']}" for row in found),
+        "ECE if calibrated, up to",
+        "contrast pairs both right",
+    ]
+    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
+    for name, report in reports.items():
+        cells = [
+            f"{row['coverage']:.0%}: " + ("-" if row["accuracy"] is None else f"{row['accuracy']:.3f}")
+            for row in report.metrics["coverage"]
+        ]
+        contrast = report.metrics["contrast"]
+        pairs = f"{contrast['both_right']:.3f} of {contrast['pairs']}" if contrast["pairs"] else "-"
+        lines.append(f"| {name} | " + " | ".join([*cells, f"{report.metrics['ece_if_calibrated']:.3f}", pairs]) + " |")
+    return "Rows that `min_score` leaves, and the accuracy on them:\n\n" + "\n".join(lines)

@@ -61,6 +61,17 @@ def test_ece_and_brier_of_planted_cases():
     assert brier_score(p, gold) == pytest.approx(0.8 * (0.04 + 0.01 + 0.01) + 0.2 * (0.64 + 0.81 + 0.01))
 
 
+def test_ece_of_a_calibrated_model_is_within_its_noise_and_that_of_a_boastful_one_is_not():
+    rng = np.random.default_rng(3)
+    p = rng.dirichlet([1, 1, 1], 400)
+    gold = np.array([rng.choice(3, p=row) for row in p])
+    m = measure(p, gold, np.arange(400))
+    assert m["ece"] <= m["ece_if_calibrated"] < 0.1
+    sure = p**3 / (p**3).sum(axis=1, keepdims=True)
+    boastful = measure(sure, gold, np.arange(400))
+    assert boastful["ece"] > boastful["ece_if_calibrated"]
+
+
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
 def test_temperature_is_recovered(true_temperature: float):
     rng = np.random.default_rng(1)
