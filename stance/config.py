@@ -110,7 +110,12 @@ class DataSection(_Section):
     @field_validator("test", mode="before")
     @classmethod
     def _none_one_or_many(cls, value: Any) -> Any:
-        return [] if value is None else value if isinstance(value, list) else [value]
+        return _listed(value)
+
+
+def _listed(value: Any) -> Any:
+    """Accept one for a list of one, and null for none."""
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 class TrainSection(_Section):
@@ -120,7 +125,7 @@ class TrainSection(_Section):
         class_weights: `balanced` weighs each label by the inverse of its frequency.
         label_smoothing: Probability mass moved from the gold label to all labels.
         topic_weight: Weight of the loss on `on_topic` beside that on the label.
-        teacher: A model, as for `stance.load`, whose probabilities are learned (distillation, Hinton et al. 2015,
+        teacher: A model or several, as for `stance.load`, whose mean probabilities are learned (distillation, Hinton et al. 2015,
             arXiv:1503.02531, at temperature 1).
         teacher_weight: Share of the teacher's probabilities in what a labelled row teaches; the rest is its label.
         early_stopping_patience: Evaluations on dev without a better macro-F1 before training ends.
@@ -141,7 +146,7 @@ class TrainSection(_Section):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     topic_weight: float = Field(default=0.5, ge=0)
-    teacher: str | None = None
+    teacher: list[str] = []
     teacher_weight: float = Field(default=0.5, ge=0, le=1)
     early_stopping_patience: int = Field(default=3, ge=1)
     evals_per_epoch: int = Field(default=1, ge=1)
@@ -150,6 +155,11 @@ class TrainSection(_Section):
     gradient_checkpointing: bool = False
     threads: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _none_one_or_many(cls, value: Any) -> Any:
+        return _listed(value)
 
 
 class ExportSection(_Section):
@@ -174,7 +184,7 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _unlabelled_rows_need_a_teacher(self) -> Config:
-        if self.data.unlabelled is not None and self.train.teacher is None:
+        if self.data.unlabelled is not None and not self.train.teacher:
             raise ValueError("data.unlabelled needs train.teacher, a model to answer for these rows")
         return self
 

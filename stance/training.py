@@ -270,13 +270,14 @@ def _taught(examples: Sequence[Example], teacher: StanceClassifier) -> np.ndarra
 
 
 def _lessons(config: Config, labelled: Sequence[Example]) -> tuple[list[Example], np.ndarray]:
-    """Return the rows to train on and what each teaches: its label, the teacher's answer, or both in the share of the config."""
-    if config.train.teacher is None:
+    """Return the rows to train on and what each teaches: its label, the teachers' answer, or both in the share of the config."""
+    if not config.train.teacher:
         return list(labelled), _gold(labelled)
     unlabelled = [] if config.data.unlabelled is None else _read_unlabelled(config.data.unlabelled)
     examples = [*labelled, *unlabelled]
     share = np.repeat([config.train.teacher_weight, 1.0], [len(labelled), len(unlabelled)])[:, None]
-    gold, taught = _gold(examples), _taught(examples, load(config.train.teacher))
+    gold = _gold(examples)
+    taught = np.mean([_taught(examples, load(teacher)) for teacher in config.train.teacher], axis=0)
     mixed = (1 - share) * gold + share * taught
     weight = np.maximum(mixed[:, 4:], 1e-9)
     mixed[:, 3:4] = ((1 - share) * gold[:, 4:] * gold[:, 3:4] + share * taught[:, 4:] * taught[:, 3:4]) / weight

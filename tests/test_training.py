@@ -148,12 +148,12 @@ def test_an_exported_model_can_be_trained_further(exported: Path, run: Path, tin
     assert stance.load(exported).predict(TEXTS[0]).label == stance.load(run).predict(TEXTS[0]).label
 
 
-def test_a_teacher_teaches_without_labels(run: Path, tiny_config: Path, tmp_path: Path):
-    """A student that sees no label at all comes to answer as its teacher does, topic included."""
+def test_teachers_teach_without_labels(run: Path, exported: Path, tiny_config: Path, tmp_path: Path):
+    """A student that sees no label at all comes to answer as its teachers do, topic included."""
     (tmp_path / "one.jsonl").write_text(json.dumps({"text": "Yes.", "label": "opposing"}) + "\n")
     (tmp_path / "pool.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows_of("train")[:320]))
     options = {"data.train": str(tmp_path / "one.jsonl"), "data.embed_share": 0, "data.swap_share": 0}
-    options |= {"data.unlabelled": str(tmp_path / "pool.jsonl"), "train.teacher": str(run)}
+    options |= {"data.unlabelled": str(tmp_path / "pool.jsonl"), "train.teacher": [str(run), str(exported)]}
     student = stance.load(stance.train(tiny_config, overrides=options, output=tmp_path / "student"))
     rows = [{"text": text} for text in TEXTS]
     teacher = stance.load(run)
