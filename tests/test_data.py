@@ -177,7 +177,7 @@ def test_other_targets_come_in_pairs_with_different_stances():
 def test_words_and_form_are_no_shortcut(troops):
     """On test, TF-IDF with logistic regression stays at or under 0.62 macro-F1; length and form alone at or under 0.45.
 
-    Fitted on as many rows as version 1 had, mixed from all rounds: with more rows, words tell more in any set.
+    Fitted on as many rows as version 1 had, twice, mixed from all rounds: with more rows, words tell more in any set.
     """
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -186,8 +186,9 @@ def test_words_and_form_are_no_shortcut(troops):
 
     from stance.evaluation import evaluate
 
-    report = evaluate(None, ROOT / "data/troops/test.jsonl", train=troops["train"][:2475])
-    assert report.baselines["tfidf_logreg"]["macro_f1"] <= 0.62
+    parts = troops["train"][:2475], troops["train"][-2475:]
+    reports = [evaluate(None, ROOT / "data/troops/test.jsonl", train=part) for part in parts]
+    assert np.mean([report.baselines["tfidf_logreg"]["macro_f1"] for report in reports]) <= 0.62
 
     def features(rows):
         lengths = [len(tokens(row["text"])) for row in rows]
