@@ -19,7 +19,9 @@ lint: .venv/test-installed
 
 model: .venv/test-installed
 	$(BIN)/python scripts/fetch_backbone.py all-mpnet-base-v2
-	$(BIN)/stance train configs/base.yaml --set model.backbone=backbones/all-mpnet-base-v2 --output runs/base --resume
+	for order in 1 2; do $(BIN)/stance train configs/base.yaml --set model.backbone=backbones/all-mpnet-base-v2 \
+		--set train.data_seed=$$order --output runs/base-$$order --resume || exit 1; done
+	$(BIN)/stance average runs/base-1 runs/base-2 --output runs/base
 	$(BIN)/stance export runs/base --output runs/base-onnx
 
 $(BIN)/python:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stance.version import __version__
 
 if TYPE_CHECKING:
+    from stance.averaging import average
     from stance.errors import InputError, StanceError
     from stance.evaluation import Report, evaluate
     from stance.labels import DEFAULT_TARGET, LABELS
@@ -24,6 +25,7 @@ _HOME = {
     "Report": "evaluation",
     "StanceClassifier": "predict",
     "StanceError": "errors",
+    "average": "averaging",
     "evaluate": "evaluation",
     "load": "predict",
     "predict": "",  # the module of that name, which can be called
@@ -40,6 +42,7 @@ __all__ = [
     "StanceClassifier",
     "StanceError",
     "__version__",
+    "average",
     "evaluate",
     "load",
     "predict",

@@ -1,4 +1,4 @@
-"""The command line: `stance predict, train, evaluate, data check, export, info`.
+"""The command line: `stance predict, train, average, evaluate, data check, export, info`.
 
 Exit status: 0 done; 1 the work failed; 2 wrong use or input; 3 done, but rows were rejected.
 """
@@ -211,6 +211,21 @@ def train(
     dev = record["dev"]
     low, high = dev["intervals"]["macro_f1"]
     _print(f"{folder}: macro-F1 on dev {dev['macro_f1']:.3f} [{low:.3f}, {high:.3f}], best step {record['best_step']}")
+
+
+@app.command()
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs that differ in train.data_seed alone.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New run folder.")],
+) -> None:
+    """Make one model of several runs: the mean of their weights, calibrated anew."""
+    _needs_train()
+    from stance.averaging import average as run
+
+    record = json.loads((run(runs, output) / "metrics.json").read_text(encoding="utf-8"))
+    each = ", ".join(f"{one['dev']['macro_f1']:.3f}" for one in record["runs"])
+    low, high = record["dev"]["intervals"]["macro_f1"]
+    _print(f"{output}: macro-F1 on dev {record['dev']['macro_f1']:.3f} [{low:.3f}, {high:.3f}], of the runs {each}")
 
 
 @app.command()

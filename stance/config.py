@@ -134,6 +134,9 @@ class TrainSection(_Section):
             al. 2018, arXiv:1803.05407) and keep it where its macro-F1 on dev is not below that of the best checkpoint.
         bf16: Autocast to bfloat16; `auto` does where the hardware computes in it.
         threads: CPU threads; `null` leaves it to torch. One thread makes runs repeatable to the bit.
+        seed: Seed of the new head's weights, and of all else where `data_seed` is `null`.
+        data_seed: Seed of samples, order of the rows and dropout. Runs that differ in nothing else begin with the same weights, so
+            that `stance average` can make one model of them.
     """
 
     learning_rate: float = Field(default=3e-5, gt=0)
@@ -155,6 +158,7 @@ class TrainSection(_Section):
     gradient_checkpointing: bool = False
     threads: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0)
+    data_seed: int | None = Field(default=None, ge=0)
 
     @field_validator("teacher", mode="before")
     @classmethod

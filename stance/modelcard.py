@@ -10,7 +10,7 @@ import yaml
 
 from stance.evaluation import HEADLINE, Report
 from stance.labels import LABELS
-from stance.modelfolder import sha256
+from stance.modelfolder import read_meta, sha256
 
 if TYPE_CHECKING:
     from stance.config import Config, Source
@@ -59,7 +59,7 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
 Reads a pair (target, statement) and gives the probability that the statement **supports**, **opposes** or is **neutral** on the
 target: {"; ".join(config.targets)}. The statement may come with the sentence or two before it.
 
-- Backbone: `{backbone}`, fine-tuned as a cross-encoder with the config `config.yaml`; seed {config.train.seed}, a single run.
+- Backbone: `{backbone}`, fine-tuned as a cross-encoder with the config `config.yaml`, seed {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
 - Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
@@ -83,6 +83,11 @@ chose the checkpoint and the temperature, so their figures flatter; judge by the
   labelled sample that it was checked on.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _runs(folder: Path) -> str:
+    count = read_meta(folder).averaged_runs
+    return "a single run" if count == 1 else f"the mean of the weights of {count} runs over the data in different orders"
 
 
 def _source(source: Source) -> str:

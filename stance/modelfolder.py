@@ -30,6 +30,7 @@ class ModelMeta:
         context_tokens: Most tokens of context.
         temperature: Divides the logits of the three labels.
         topic_temperature: Divides the logit of the topic.
+        averaged_runs: How many runs' weights were averaged.
         library_version: The version of this library that wrote the folder.
         sha256: SHA-256 of each file of weights, by file name.
     """
@@ -42,6 +43,7 @@ class ModelMeta:
     context_tokens: int = 64
     temperature: float = 1.0
     topic_temperature: float = 1.0
+    averaged_runs: int = 1
     library_version: str = ""
     sha256: dict[str, str] = field(default_factory=dict)
 

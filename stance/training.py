@@ -17,11 +17,11 @@ import numpy as np
 import torch
 import transformers
 from datasets import Dataset
-from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
 
+from stance.averaging import mean_weights
 from stance.backends.torch import restored_model
-from stance.calibration import fit_temperature, fit_topic_temperature
+from stance.calibration import calibrate
 from stance.config import Config, load_config
 from stance.data import Example, read_labelled
 from stance.encoding import PairEncoder, Window
@@ -109,7 +109,7 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     model, encoder = _backbone(config, ours, folder)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    rng = random.Random(config.train.seed)
+    rng = random.Random(_data_seed(config))
     train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, rng), *_swapped(ours, config.data.swap_share, rng)]
     train_rows, lessons = _lessons(config, train_rows)
     trainer = _StanceTrainer(
@@ -130,25 +130,21 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     dev, averaged = trainer.predict(dev_set), _last_checkpoints(folder, config.train.average_checkpoints)
     if len(averaged) > 1:
         best = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-        trainer.model.load_state_dict(_mean_weights(averaged), strict=False)
+        trainer.model.load_state_dict(mean_weights(averaged), strict=False)
         mean = trainer.predict(dev_set)
-        if mean.metrics["test_macro_f1"] >= dev.metrics["test_macro_f1"]:
-            dev = mean
-        else:
+        if mean.metrics["test_macro_f1"] < dev.metrics["test_macro_f1"]:
             trainer.model.load_state_dict(best)
             averaged = []
-    gold, on_topic = dev.label_ids.T
     meta = ModelMeta(
         name=config.name,
         targets=config.targets,
         window=config.model.window,
         context_tokens=config.model.context_tokens,
-        temperature=fit_temperature(dev.predictions, gold),
-        topic_temperature=fit_topic_temperature(dev.predictions, gold, on_topic),
         library_version=__version__,
     )
     trainer.model.to(torch.float32).save_pretrained(folder)
     meta.write(folder)
+    calibrate(folder, examples["dev"])
     _write_versions(folder)
     report = evaluate(load(folder), config.data.dev)
     steps = [_step(path) for path in averaged] if len(averaged) > 1 else [trainer.state.best_global_step]
@@ -371,9 +367,13 @@ def _arguments(config: Config, folder: Path, rows: int) -> TrainingArguments:
         label_names=["labels"],
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),
-        seed=t.seed,
-        data_seed=t.seed,
+        seed=_data_seed(config),
+        data_seed=_data_seed(config),
     )
+
+
+def _data_seed(config: Config) -> int:
+    return config.train.seed if config.train.data_seed is None else config.train.data_seed
 
 
 def _computes_bf16() -> bool:
@@ -407,16 +407,6 @@ def _last_checkpoints(folder: Path, count: int) -> list[Path]:
 
 def _step(checkpoint: Path) -> int:
     return int(checkpoint.name.rsplit("-", 1)[1])
-
-
-def _mean_weights(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
-    """Average the weights of checkpoints, tensor by tensor."""
-    mean: dict[str, torch.Tensor] = {}
-    for path in checkpoints:
-        for name, tensor in load_file(path / "model.safetensors").items():
-            share = tensor.to(torch.float64) / len(checkpoints)
-            mean[name] = mean[name] + share if name in mean else share
-    return {name: tensor.to(torch.float32) for name, tensor in mean.items()}
 
 
 def _write_versions(folder: Path) -> None:
