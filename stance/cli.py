@@ -215,7 +215,7 @@ def train(
 
 @app.command()
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Finished runs that differ in train.data_seed alone.")],
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs of the same model section and train.seed.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="New run folder.")],
 ) -> None:
     """Make one model of several runs: the mean of their weights, calibrated anew."""

@@ -98,7 +98,7 @@ def export(run: str | Path, output: str | Path, *, max_disagreement: float | Non
             )
         reports = {"dev": evaluate(exported, config.data.dev)}
         for test in config.data.test:
-            reports[test.stem] = evaluate(exported, test, train=config.data.train[0].path)
+            reports[f"{test.parent.name}/{test.stem}"] = evaluate(exported, test, train=config.data.train[0].path)
         write_card(folder, config, reports, parity)
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.exists():

@@ -43,7 +43,7 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
                 "results": [
                     {
                         "task": {"type": "text-classification", "name": "Stance"},
-                        "dataset": {"name": f"troops, {name}", "type": "stance"},
+                        "dataset": {"name": name, "type": "stance"},
                         "metrics": [{"type": key, "value": round(report.metrics[key], 4)} for key in HEADLINE],
                     }
                     for name, report in reports.items()
@@ -87,7 +87,7 @@ chose the checkpoint and the temperature, so their figures flatter; judge by the
 
 def _runs(folder: Path) -> str:
     count = read_meta(folder).averaged_runs
-    return "a single run" if count == 1 else f"the mean of the weights of {count} runs over the data in different orders"
+    return "a single run" if count == 1 else f"the mean of the weights of {count} runs that began alike"
 
 
 def _source(source: Source) -> str:
