@@ -90,7 +90,7 @@ class DataSection(_Section):
         unlabelled: Rows whose labels, if any, are not read: the teacher answers for them.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
             learns to find a stance in a longer text.
-        swap_share: Share of the train rows naming their speaker that are repeated with another name, office, party or country, so
+        swap_share: Share of the train rows naming their speaker that an epoch reads with another name, office, party or country, so
             that the model learns that these do not matter.
     """
 

@@ -40,6 +40,9 @@ from stance.vocabulary import trim_tokenizer
 LONGEST = 384
 """Most tokens of a training example; windows only cut texts at prediction time."""
 
+SWAPS = 4
+"""Other speakers that a row is read with, one at a time, over the epochs."""
+
 
 def train(
     config: str | Path | Config,
@@ -110,16 +113,16 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     rng = random.Random(_data_seed(config))
-    train_rows = [*examples["train"], *_embedded(ours, config.data.embed_share, rng), *_swapped(ours, config.data.swap_share, rng)]
-    train_rows, lessons = _lessons(config, train_rows)
+    train_rows, lessons = _lessons(config, [*examples["train"], *_embedded(ours, config.data.embed_share, rng)])
+    swaps = [_swapped(example, rng) if config.data.swap_share else [] for example in train_rows]
     trainer = _StanceTrainer(
         config=config,
         gold=gold_indices(examples["train"]),
         model=model,
         args=_arguments(config, folder, len(train_rows)),
-        train_dataset=_dataset(train_rows, encoder, lessons),
+        train_dataset=_dataset(train_rows, encoder, lessons, swaps),
         eval_dataset=_dataset(examples["dev"], encoder),
-        data_collator=_Collator(encoder),
+        data_collator=_Collator(encoder, config.data.swap_share),
         compute_metrics=_macro_f1,
         callbacks=[EarlyStoppingCallback(config.train.early_stopping_patience)],
     )
@@ -232,10 +235,11 @@ def _embedded(train: Sequence[Example], share: float, rng: random.Random) -> lis
     return rows
 
 
-def _swapped(train: Sequence[Example], share: float, rng: random.Random) -> list[Example]:
-    """Repeat a share of the rows that name their speaker with another one: the words decide, not who says them."""
-    named = [example for example in train if find_speaker(example.text)]
-    return [replace(example, text=swap_speaker(example.text, rng)) for example in rng.sample(named, round(share * len(named)))]
+def _swapped(example: Example, rng: random.Random) -> list[Example]:
+    """Give the speaker that a row names other names, offices, parties or countries: the words decide, not who says them."""
+    if not find_speaker(example.text):
+        return []
+    return [replace(example, text=swap_speaker(example.text, rng)) for _ in range(SWAPS)]
 
 
 def _read_unlabelled(path: Path) -> list[Example]:
@@ -280,33 +284,48 @@ def _lessons(config: Config, labelled: Sequence[Example]) -> tuple[list[Example]
     return examples, mixed
 
 
-def _dataset(examples: Sequence[Example], encoder: PairEncoder, lessons: np.ndarray | None = None) -> Dataset:
+def _dataset(
+    examples: Sequence[Example],
+    encoder: PairEncoder,
+    lessons: np.ndarray | None = None,
+    swaps: Sequence[Sequence[Example]] | None = None,
+) -> Dataset:
     lessons = _gold(examples) if lessons is None else lessons
+    swaps = [[]] * len(examples) if swaps is None else swaps
     rows = []
-    for example, lesson in zip(examples, lessons, strict=True):
-        window = encoder.windows(example.target, example.text, example.context)[0]
+    for number, (example, lesson, others) in enumerate(zip(examples, lessons, swaps, strict=True)):
+        windows = [encoder.windows(e.target, e.text, e.context)[0] for e in (example, *others)]
         on_topic = -1 if example.topic is None else int(example.topic)
         rows.append(
             {
-                "ids": window.ids,
-                "type_ids": window.type_ids,
+                "number": number,
+                "ids": [window.ids for window in windows],
+                "type_ids": [window.type_ids for window in windows],
                 "labels": [LABELS.index(example.label), on_topic],
                 "lesson": lesson.tolist(),
-                "length": len(window.ids),
+                "length": len(windows[0].ids),
             }
         )
     return Dataset.from_list(rows)
 
 
 class _Collator:
-    """Pads a batch to its longest row."""
+    """Pads a batch to its longest row; in a share of the rows that name their speaker it is another one.
 
-    def __init__(self, encoder: PairEncoder) -> None:
-        self.encoder = encoder
+    Which one hangs on the rows of the batch alone: it changes from epoch to epoch, and a resumed run meets the same.
+    """
+
+    def __init__(self, encoder: PairEncoder, swap_share: float) -> None:
+        self.encoder, self.swap_share = encoder, swap_share
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        arrays = self.encoder.pad([Window(row["ids"], row["type_ids"]) for row in rows])
-        batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        rng = random.Random(repr([row["number"] for row in rows]))
+        windows = []
+        for row in rows:
+            swapped = len(row["ids"]) > 1 and rng.random() < self.swap_share
+            i = rng.randrange(1, len(row["ids"])) if swapped else 0
+            windows.append(Window(row["ids"][i], row["type_ids"][i]))
+        batch = {name: torch.from_numpy(array) for name, array in self.encoder.pad(windows).items()}
         return batch | {name: torch.tensor([row[name] for row in rows]) for name in ("labels", "lesson")}
 
 

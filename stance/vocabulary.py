@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from stance.errors import InputError
 
+PRINT = "‘’‚“”„«»‹›–—…•°§£€é"
+"""Characters beyond ASCII that English newspapers print."""
+
 
 def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> list[int]:
     """Rewrite a `tokenizer.json` with fewer tokens.
 
-    Kept are: the special tokens, the single ASCII characters (so that every English word can still be spelled), the tokens of
-    the texts, and then the tokens of lowest id, which in BERT's vocabulary are the most frequent ones, up to `size`.
+    Kept are: the special tokens, the single characters of English print (so that every word can still be spelled), then, most
+    frequent first, the tokens of the texts, less those that only the names of one or two texts need, and then the tokens of
+    lowest id, which in BERT's vocabulary are the most frequent ones, up to `size`.
 
     Args:
         tokenizer_file: The file, changed in place.
         size: Number of tokens to keep.
-        texts: Texts whose tokens are kept.
+        texts: Texts whose tokens come first.
 
     Returns:
         The old ids of the kept tokens, in their new order: the rows of the embedding matrix to keep.
@@ -39,9 +45,11 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
     tokenizer.no_truncation()
     tokenizer.no_padding()
     wanted = {entry["id"] for entry in spec["added_tokens"]} | {vocabulary[spec["model"]["unk_token"]]}
-    wanted |= {i for token, i in vocabulary.items() if len(bare := token.removeprefix("##")) == 1 and bare.isascii()}
-    for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False):
-        wanted |= set(encoding.ids)
+    wanted |= {i for token, i in vocabulary.items() if len(bare := token.removeprefix("##")) == 1 and (bare.isascii() or bare in PRINT)}
+    for i in _by_use(tokenizer, texts):
+        if len(wanted) >= size:
+            break
+        wanted.add(i)
     for i in sorted(token_of):
         if len(wanted) >= size:
             break
@@ -63,3 +71,15 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
         spec["padding"]["pad_id"] = new_id[spec["padding"]["pad_id"]]
     tokenizer_file.write_text(json.dumps(spec, ensure_ascii=False), encoding="utf-8")
     return kept
+
+
+def _by_use(tokenizer: Any, texts: Iterable[str]) -> list[int]:
+    """Return the tokens that texts use, most frequent first; one that occurs in capitalised words alone must do so in three texts."""
+    plain: Counter[int] = Counter()
+    names: Counter[int] = Counter()
+    for text in texts:
+        words = re.findall(r"\w+|[^\w\s]", text)
+        for count, chosen in ((plain, [w for w in words if not w[0].isupper()]), (names, [w for w in words if w[0].isupper()])):
+            count.update({i for encoding in tokenizer.encode_batch(chosen, add_special_tokens=False) for i in encoding.ids})
+    used = plain + Counter({i: n for i, n in names.items() if i in plain or n >= 3})
+    return [i for i, _ in used.most_common()]
