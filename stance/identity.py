@@ -37,6 +37,9 @@ SURNAMES = (
 _WORD = r"[A-ZÀ-Ž][\w’'-]+"
 _NAME = rf"{_WORD} (?:(?:van der|van|von|de|der|di|da|Mac|ter) )?{_WORD}"
 _SAYING = r"said|told|added|wrote|argued|replied|called|asked|noted|warned|who|demanded|spoke"
+_TITLES = "MP,MEP,TD,Dr,Senator,Minister,President,Deputy,Congressman,Congresswoman,Representative,General,Colonel,Major,Captain".split(",")
+_TITLED = "|".join(rf"(?<=\b{title} )" for title in _TITLES)
+_NO_PLACE = "".join(rf"(?<!\b{word} )" for word in "the at in of to from for on into near by with than and".split())
 _OFFICE = "|".join(sorted(OFFICES, key=len, reverse=True))
 _BEFORE = r"(?:prime|deputy|former|retired|opposition|shadow|vice)"
 PATTERNS = {
@@ -44,8 +47,9 @@ PATTERNS = {
     "country": re.compile(rf"\b({'|'.join(COUNTRIES)})(?=(?: {_BEFORE})? (?:{_OFFICE})\b)"),
     "party": re.compile(rf"\b({'|'.join(PARTIES)})(?= (?:{_OFFICE}|leader|spokesperson|politician)\b)"),
     "office": re.compile(rf"(?<=\bthe )({_OFFICE})(?= (?:{_SAYING}|{_NAME}))"),
-    # after a small word, a comma or a quotation mark, and before a verb of saying, a comma or the end
-    "name": re.compile(rf"""(?:(?<=[a-z] )|(?<=\bMP )|(?<=[a-z], )|(?<=[”"»] ))({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""),
+    # after a title, a small word (less those before places and bodies), a comma or a quotation mark, or first; and before a verb
+    # of saying, a comma or the end
+    "name": re.compile(rf"""(?:{_TITLED}|(?<=[a-z] ){_NO_PLACE}|(?<=[a-z], )|(?<=[”"»] )|^(?!The\b))({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""),
 }
 
 
