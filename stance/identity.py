@@ -37,7 +37,7 @@ SURNAMES = (
 _WORD = r"[A-ZÀ-Ž][\w’'-]+"
 _NAME = rf"{_WORD} (?:(?:van der|van|von|de|der|di|da|Mac|ter) )?{_WORD}"
 _SAYING = r"said|told|added|wrote|argued|replied|called|asked|noted|warned|who|demanded|spoke"
-_TITLES = "MP,MEP,TD,Dr,Senator,Minister,President,Deputy,Congressman,Congresswoman,Representative,General,Colonel,Major,Captain".split(",")
+_TITLES = "MP MEP TD Dr Senator Minister President Deputy Congressman Congresswoman Representative General Colonel Major".split()
 _TITLED = "|".join(rf"(?<=\b{title} )" for title in _TITLES)
 _NO_PLACE = "".join(rf"(?<!\b{word} )" for word in "the at in of to from for on into near by with than and".split())
 _OFFICE = "|".join(sorted(OFFICES, key=len, reverse=True))
@@ -49,7 +49,9 @@ PATTERNS = {
     "office": re.compile(rf"(?<=\bthe )({_OFFICE})(?= (?:{_SAYING}|{_NAME}))"),
     # after a title, a small word (less those before places and bodies), a comma or a quotation mark, or first; and before a verb
     # of saying, a comma or the end
-    "name": re.compile(rf"""(?:{_TITLED}|(?<=[a-z] ){_NO_PLACE}|(?<=[a-z], )|(?<=[”"»] )|^(?!The\b))({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""),
+    "name": re.compile(
+        rf"""(?:{_TITLED}|(?<=[a-z] ){_NO_PLACE}|(?<=[a-z], )|(?<=[”"»] )|^(?!The\b))({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""
+    ),
 }
 
 

@@ -45,7 +45,8 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
     tokenizer.no_truncation()
     tokenizer.no_padding()
     wanted = {entry["id"] for entry in spec["added_tokens"]} | {vocabulary[spec["model"]["unk_token"]]}
-    wanted |= {i for token, i in vocabulary.items() if len(bare := token.removeprefix("##")) == 1 and (bare.isascii() or bare in PRINT)}
+    letters = {i: token.removeprefix("##") for token, i in vocabulary.items() if len(token.removeprefix("##")) == 1}
+    wanted |= {i for i, letter in letters.items() if letter.isascii() or letter in PRINT}
     for i in _by_use(tokenizer, texts):
         if len(wanted) >= size:
             break
@@ -74,7 +75,7 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
 
 
 def _by_use(tokenizer: Any, texts: Iterable[str]) -> list[int]:
-    """Return the tokens that texts use, most frequent first; one that occurs in capitalised words alone must do so in three texts."""
+    """Return the tokens that texts use, most frequent first; those that only names need, if three texts have them."""
     plain: Counter[int] = Counter()
     names: Counter[int] = Counter()
     for text in texts:

@@ -186,4 +186,3 @@ def test_runs_over_the_data_in_another_order_are_averaged(run: Path, tiny_config
     with pytest.raises(InputError, match="two runs"):
         stance.average([run], tmp_path / "none")
     assert not (tmp_path / "none").exists()
-
