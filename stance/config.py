@@ -30,6 +30,8 @@ class ModelSection(_Section):
         local_files_only: Never ask the hub; take what the cache has.
         vocabulary: Keep this many tokens of a WordPiece vocabulary, those of the training texts and then the most frequent ones;
             `null` keeps all.
+        vocabulary_from: The encoder that a shipped model came from, a hub id or a folder. The model gets its whole vocabulary back,
+            with the encoder's embeddings for the tokens that had been trimmed away, before `vocabulary` trims it anew.
         window: Most tokens of a statement in one window; longer texts are read in several.
         context_tokens: Most tokens of context.
     """
@@ -38,6 +40,7 @@ class ModelSection(_Section):
     revision: str | None = None
     local_files_only: bool = False
     vocabulary: int | None = Field(default=None, ge=2000)
+    vocabulary_from: str | None = None
     window: int = Field(default=128, ge=16, le=384)
     context_tokens: int = Field(default=64, ge=0, le=96)
 
@@ -53,6 +56,7 @@ class Source(_Section):
         labels: From the set's labels to supporting, opposing, neutral, or to `null`, which leaves such rows out.
         target: The target of all rows.
         on_topic: Whether the rows concern their target at all.
+        where: Conditions `column=value` or `column!=value` that a row must meet, in the set's own columns.
         sample: Take at most so many rows.
         unrelated_share: Repeat this share of the rows with the target of another row, as neutral and off topic.
         licence: What the model card says of the set's licence.
@@ -65,9 +69,15 @@ class Source(_Section):
     labels: dict[str, str | None] | None = None
     target: str | None = None
     on_topic: bool | None = None
+    where: list[str] = []
     sample: int | None = Field(default=None, ge=1)
     unrelated_share: float = Field(default=0.0, ge=0, le=1)
     licence: str | None = None
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _none_one_or_many(cls, value: Any) -> Any:
+        return _listed(value)
 
     @property
     def is_file(self) -> bool:

@@ -28,12 +28,12 @@ def read_sources(sources: Sequence[Source], seed: int) -> list[Example]:
 
 def _read(source: Source, rng: random.Random) -> list[Example]:
     if source.plain:
-        examples = read_labelled(source.path)
+        examples = read_labelled(source.path, source.where)
     else:
         rows = _mapped(source)
         if not rows:
             raise InputError(f"{source.path}: expected rows with a label among {sorted(source.labels or [])}, found none")
-        examples = read_labelled(rows)
+        examples = read_labelled(rows, source.where)
     if source.sample is not None and source.sample < len(examples):
         examples = rng.sample(examples, source.sample)
     return examples + _unrelated(examples, source.unrelated_share, rng)
@@ -45,7 +45,8 @@ def _mapped(source: Source) -> list[dict[str, Any]]:
         missing = [theirs for theirs in source.columns.values() if theirs not in row]
         if missing:
             raise InputError(f"{source.path}, row {number}: expected a column {missing[0]!r}, found {', '.join(map(str, row))}")
-        ours = {name: row.get(source.columns.get(name, name)) for name in ("text", "label", "target", "context", "group")}
+        ours = {name: value for name, value in row.items() if name not in ("id", "on_topic")}  # for `where`
+        ours |= {name: row.get(source.columns.get(name, name)) for name in ("text", "label", "target", "context", "group")}
         if source.labels is not None:
             theirs = str(ours["label"])
             if theirs not in source.labels:

@@ -17,7 +17,14 @@ import numpy as np
 import torch
 import transformers
 from datasets import Dataset
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    Trainer,
+    TrainingArguments,
+)
 
 from stance.averaging import mean_weights
 from stance.backends.torch import restored_model
@@ -159,6 +166,8 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
 def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[Any, PairEncoder]:
     """Load the pretrained encoder with a new head, put its tokenizer into the run folder, trim both if asked to."""
     tokenizer, model = _restored(config.model.backbone) or _pretrained(config)
+    if config.model.vocabulary_from is not None:
+        tokenizer = _widen(model, tokenizer, config.model.vocabulary_from)
     file = folder / "tokenizer.json"
     tokenizer.backend_tokenizer.save(str(file))
     if config.model.vocabulary is not None:
@@ -201,6 +210,32 @@ def _restored(backbone: str) -> tuple[Any, Any] | None:
     if not (folder / META_FILE).is_file() or not (folder / "model.onnx").is_file():
         return None
     return AutoTokenizer.from_pretrained(folder, local_files_only=True), restored_model(folder, read_meta(folder))
+
+
+def _widen(model: Any, tokenizer: Any, encoder: str) -> Any:
+    """Give a model whose vocabulary was trimmed the whole one of its encoder again; return that tokenizer.
+
+    Tokens that it has keep their embeddings; the others get the encoder's, from which a short fine-tuning does not move far.
+    """
+    try:
+        whole = AutoTokenizer.from_pretrained(encoder, use_fast=True)
+        table = AutoModel.from_pretrained(encoder, dtype=torch.float32).get_input_embeddings()
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:120]
+        raise InputError(f"model.vocabulary_from: expected a pretrained encoder, found {encoder!r} ({reason})") from None
+    old, ids = model.get_input_embeddings(), whole.get_vocab()
+    shared = [(ids[token], index) for token, index in tokenizer.get_vocab().items() if token in ids]
+    if len(shared) < len(tokenizer) or table.embedding_dim != old.embedding_dim:
+        raise InputError(
+            f"model.vocabulary_from: expected the encoder that {len(tokenizer)} tokens of the model came from, found {encoder!r}"
+        )
+    there, here = torch.tensor(shared).T
+    table.weight.data[there] = old.weight.data[here]
+    model.set_input_embeddings(table)
+    model.config.vocab_size = table.num_embeddings
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(model.config, name, getattr(whole, name))
+    return whole
 
 
 def _takes_types(model: Any) -> bool:
