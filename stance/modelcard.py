@@ -29,13 +29,15 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
         reports: By name; `dev` is the set on which the run was stopped and calibrated, `test` chose nothing.
         parity: How the 8-bit model compares with the torch model it was exported from.
     """
-    backbone = Path(config.model.backbone).name
+    encoder = config.model.vocabulary_from or config.model.backbone
+    backbone = Path(encoder).name
+    further = f", going on from the weights of `{Path(config.model.backbone).name}`" if config.model.vocabulary_from else ""
     front = {
         "language": "en",
         "license": "apache-2.0",
         "library_name": "stance-classifier",
         "pipeline_tag": "text-classification",
-        "base_model": config.model.backbone if config.model.backbone.count("/") == 1 else backbone,
+        "base_model": encoder if encoder.count("/") == 1 else backbone,
         "tags": ["stance-detection"],
         "model-index": [
             {
@@ -59,7 +61,7 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
 Reads a pair (target, statement) and gives the probability that the statement **supports**, **opposes** or is **neutral** on the
 target: {"; ".join(config.targets)}. The statement may come with the sentence or two before it.
 
-- Backbone: `{backbone}`, fine-tuned as a cross-encoder with the config `config.yaml`, seed {config.train.seed}; {_runs(folder)}.
+- Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
 - Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
@@ -93,7 +95,7 @@ def _runs(folder: Path) -> str:
 def _source(source: Source) -> str:
     """Name a training set: file or hub id, digest, what was taken of it, licence."""
     digest = f"SHA-256 {sha256(Path(source.path))[:12]}…" if source.is_file else f"split {source.split}"
-    taken = [f"{source.sample} rows"] if source.sample is not None else []
+    taken = ([f"{source.sample} rows"] if source.sample is not None else []) + [f"where {it}" for it in source.where]
     licence = [source.licence] if source.licence is not None else []
     name = "/".join(Path(source.path).parts[-2:])
     return f"`{name}` ({', '.join([digest, *taken, *licence])})"

@@ -61,6 +61,17 @@ def test_a_sample_is_drawn_by_the_seed(config):
     assert len(first) == 10 and first == again and first != other
 
 
+def test_rows_are_chosen_by_the_sets_own_columns(config):
+    found = read(
+        config, {"path": "foreign.jsonl.gz", "where": ["n!=3", "stance=1"], **MAPPED}, {"path": "own.jsonl", "where": "id=2"}
+    )
+    assert [e.text for e in found] == [row["argument"] for row in ROWS[:30] if row["n"] != 3] + ["Statement number 2"]
+    with pytest.raises(InputError, match=r"rows where n=99, found none"):
+        read(config, {"path": "foreign.jsonl.gz", "where": "n=99", **MAPPED})
+    with pytest.raises(InputError, match=r"column=value or column!=value, found 'n>3'"):
+        read(config, {"path": "own.jsonl", "where": "n>3"})
+
+
 def test_unrelated_targets_make_neutral_rows(config):
     examples = read(config, {"path": "foreign.jsonl.gz", "unrelated_share": 1.0, **MAPPED})
     homes = {(e.text, e.target) for e in examples if e.label != "neutral"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -148,6 +149,49 @@ def test_an_exported_model_can_be_trained_further(exported: Path, run: Path, tin
     centred = [x - x.mean(axis=1, keepdims=True) for x in logits]
     np.testing.assert_allclose(*centred, atol=1e-4)
     assert stance.load(exported).predict(TEXTS[0]).label == stance.load(run).predict(TEXTS[0]).label
+
+
+def test_a_shipped_model_gets_its_vocabulary_back(exported: Path, backbone: Path, tiny_config: Path, tmp_path: Path):
+    """Words that had been trimmed away are whole again, with the encoder's embeddings; the others keep the model's."""
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
+    from stance.export import restore_weights
+
+    still = {"model.backbone": str(exported), "train.learning_rate": 1e-12, "train.num_train_epochs": 1, "model.vocabulary": "null"}
+    folder = stance.train(tiny_config, overrides=still | {"model.vocabulary_from": str(backbone)}, output=tmp_path / "wide")
+    names = [Tokenizer.from_file(str(f / "tokenizer.json")).get_vocab() for f in (exported, backbone, folder)]
+    trimmed, whole, wide = names
+    assert wide == whole and len(trimmed) == 6000
+    found = load_file(folder / "model.safetensors")["bert.embeddings.word_embeddings.weight"].numpy()
+    ours = restore_weights(exported / "model.onnx")["bert.embeddings.word_embeddings.weight"]
+    theirs = load_file(backbone / "model.safetensors")["embeddings.word_embeddings.weight"].numpy()
+    for token, i in wide.items():
+        expected = ours[trimmed[token]] if token in trimmed else theirs[whole[token]]
+        np.testing.assert_allclose(found[i], expected, atol=1e-5)
+    texts = [{"text": text} for text in TEXTS]
+    agree = stance.load(folder).predict_proba(texts).argmax(axis=1) == stance.load(exported).predict_proba(texts).argmax(axis=1)
+    assert agree.mean() > 0.7
+    with pytest.raises(InputError, match=r"vocabulary_from: expected the encoder"):
+        stance.train(tiny_config, overrides=still | {"model.vocabulary_from": str(folder)}, output=tmp_path / "narrow")
+
+
+def test_the_speaker_of_a_row_changes_from_batch_to_batch(tmp_path: Path, run: Path):
+    """A row that names its speaker is read with others in its share of the batches; the same batch is always read alike."""
+    from stance.data import Example
+    from stance.encoding import PairEncoder
+    from stance.training import _Collator, _dataset, _swapped
+
+    encoder = PairEncoder(run / "tokenizer.json")
+    rows = [Example("No brigade of ours will go, Jan Wilk said.", "opposing"), Example("It rains.", "neutral", on_topic=False)] * 20
+    data = list(_dataset(rows, encoder, swaps=[_swapped(row, random.Random(i)) for i, row in enumerate(rows)]))
+    plain, swapping = _Collator(encoder, 0.0), _Collator(encoder, 1.0)
+    before, after = (collate(data)["input_ids"].tolist() for collate in (plain, swapping))
+    width = min(len(before[0]), len(after[0]))
+    changed = [a[:width] != b[:width] for a, b in zip(before, after, strict=True)]
+    assert changed == [True, False] * 20
+    assert swapping(data)["input_ids"].tolist() == after
+    assert swapping(data[::-1])["input_ids"].tolist()[::-1] != after
 
 
 def test_teachers_teach_without_labels(run: Path, exported: Path, tiny_config: Path, tmp_path: Path):
