@@ -28,8 +28,8 @@ class ModelSection(_Section):
         backbone: A hub id, a local folder, or the name of a shipped model (`base`), whose float weights are restored.
         revision: Branch, tag or commit of a hub id.
         local_files_only: Never ask the hub; take what the cache has.
-        vocabulary: Keep this many tokens of a WordPiece vocabulary, those of the training texts and then the most frequent ones;
-            `null` keeps all.
+        vocabulary: Keep this many tokens of a WordPiece vocabulary, those that texts on `targets` use most and then the
+            most frequent ones; `null` keeps all.
         vocabulary_from: The encoder that a shipped model came from, a hub id or a folder. The model gets its whole vocabulary back,
             with the encoder's embeddings for the tokens that had been trimmed away, before `vocabulary` trims it anew.
         window: Most tokens of a statement in one window; longer texts are read in several.
@@ -252,6 +252,8 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
 def _resolve(section: dict[str, Any], folder: Path) -> None:
     """Make the paths of data files absolute; ids of hub sets, which have no such ending, stay."""
     for name, value in section.items():
+        if name == "where":  # conditions, no paths
+            continue
         if isinstance(value, str) and Path(value.removesuffix(".gz")).suffix in FORMATS:
             section[name] = str((folder / value).resolve())
         elif isinstance(value, dict):

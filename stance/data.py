@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
     """
     examples: list[Example] = []
     seen: dict[str, str] = {}
-    conditions = [_condition(text) for text in ([where] if isinstance(where, str) else where or [])]
+    conditions = [condition(text) for text in ([where] if isinstance(where, str) else where or [])]
     for place, row in _sources(source):
         if row.error:
             raise InputError(f"{place}: {row.error}")
@@ -68,7 +68,7 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
             if example.id in seen:
                 raise InputError(f"{place}: expected each id once, found {example.id!r} again (first at {seen[example.id]})")
             seen[example.id] = place
-        if all(condition(example) for condition in conditions):
+        if all(holds(example.column) for holds in conditions):
             examples.append(example)
     if not examples:
         rows = f"rows where {' and '.join(where if not isinstance(where, str) else [where])}" if where else "labelled rows"
@@ -142,14 +142,19 @@ def _shown(value: Any) -> str:
     return "an empty string" if isinstance(value, str) else f"{type(value).__name__} {value!r}"
 
 
-def _condition(text: str) -> Any:
+def condition(text: str) -> Callable[[Callable[[str], Any]], bool]:
+    """Read `column=value` or `column!=value` as a condition on a row, which is given as the function that returns its columns.
+
+    Raises:
+        InputError: If the text is no condition.
+    """
     match = re.fullmatch(r"\s*([\w.-]+)\s*(!=|==?)\s*(.*?)\s*", text)
     if not match:
         raise InputError(f"where: expected column=value or column!=value, found {text!r}")
     name, operator, wanted = match.groups()
 
-    def holds(example: Example) -> bool:
-        value = example.column(name)
+    def holds(column: Callable[[str], Any]) -> bool:
+        value = column(name)
         equal = (str(value) if value is not None else "").lower() == wanted.lower()
         return equal if operator != "!=" else not equal
 

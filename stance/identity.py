@@ -40,6 +40,8 @@ _SAYING = r"said|told|added|wrote|argued|replied|called|asked|noted|warned|who|d
 _TITLES = "MP MEP TD Dr Senator Minister President Deputy Congressman Congresswoman Representative General Colonel Major".split()
 _TITLED = "|".join(rf"(?<=\b{title} )" for title in _TITLES)
 _NO_PLACE = "".join(rf"(?<!\b{word} )" for word in "the at in of to from for on into near by with than and".split())
+_NO_NAME = "Any|As|At|By|Every|For|From|In|Last|Mister|Mr|Next|No|Of|On|The|To|What|With|Without"
+_BODY = "Act|Alliance|Army|Assembly|Corps|Council|Forces?|Minister|Movement|Parliament|Party|Service|Street|Union"
 _OFFICE = "|".join(sorted(OFFICES, key=len, reverse=True))
 _BEFORE = r"(?:prime|deputy|former|retired|opposition|shadow|vice)"
 PATTERNS = {
@@ -50,7 +52,8 @@ PATTERNS = {
     # after a title, a small word (less those before places and bodies), a comma or a quotation mark, or first; and before a verb
     # of saying, a comma or the end
     "name": re.compile(
-        rf"""(?:{_TITLED}|(?<=[a-z] ){_NO_PLACE}|(?<=[a-z], )|(?<=[”"»] )|^(?!The\b))({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""
+        rf"""(?:{_TITLED}|(?<=\b[Aa]ccording to )|(?<=[a-z] ){_NO_PLACE}|(?<=[a-z], )|(?<=[”"»] )|^(?!(?:{_NO_NAME})\b))"""
+        rf"""(?!\w+ (?:{_BODY})\b)({_NAME})(?=,? (?:{_SAYING})\b|\.$|,)"""
     ),
 }
 

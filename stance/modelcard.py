@@ -61,7 +61,8 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
 Reads a pair (target, statement) and gives the probability that the statement **supports**, **opposes** or is **neutral** on the
 target: {"; ".join(config.targets)}. The statement may come with the sentence or two before it.
 
-- Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed {config.train.seed}; {_runs(folder)}.
+- Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed
+  {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
 - Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stance.data import Example, read_labelled
+from stance.data import Example, condition, read_labelled
 from stance.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def _read(source: Source, rng: random.Random) -> list[Example]:
     else:
         rows = _mapped(source)
         if not rows:
-            raise InputError(f"{source.path}: expected rows with a label among {sorted(source.labels or [])}, found none")
-        examples = read_labelled(rows, source.where)
+            chosen = f" where {' and '.join(source.where)}" if source.where else ""
+            raise InputError(f"{source.path}: expected rows{chosen} with a label among {sorted(source.labels or [])}, found none")
+        examples = read_labelled(rows)
     if source.sample is not None and source.sample < len(examples):
         examples = rng.sample(examples, source.sample)
     return examples + _unrelated(examples, source.unrelated_share, rng)
@@ -41,12 +42,14 @@ def _read(source: Source, rng: random.Random) -> list[Example]:
 
 def _mapped(source: Source) -> list[dict[str, Any]]:
     rows = []
+    conditions = [condition(text) for text in source.where]
     for number, row in enumerate(_rows(source), 1):
+        if not all(holds(row.get) for holds in conditions):
+            continue
         missing = [theirs for theirs in source.columns.values() if theirs not in row]
         if missing:
             raise InputError(f"{source.path}, row {number}: expected a column {missing[0]!r}, found {', '.join(map(str, row))}")
-        ours = {name: value for name, value in row.items() if name not in ("id", "on_topic")}  # for `where`
-        ours |= {name: row.get(source.columns.get(name, name)) for name in ("text", "label", "target", "context", "group")}
+        ours = {name: row.get(source.columns.get(name, name)) for name in ("text", "label", "target", "context", "group")}
         if source.labels is not None:
             theirs = str(ours["label"])
             if theirs not in source.labels:

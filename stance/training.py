@@ -47,6 +47,9 @@ from stance.vocabulary import trim_tokenizer
 LONGEST = 384
 """Most tokens of a training example; windows only cut texts at prediction time."""
 
+SAME_ENCODER = 0.9
+"""Least mean cosine of the embeddings of a fine-tuned model and of the encoder that it came from; that of base is 0.99."""
+
 SWAPS = 4
 """Other speakers that a row is read with, one at a time, over the epochs."""
 
@@ -78,7 +81,7 @@ def train(
     elif overrides:
         raise InputError("overrides: expected with the path of a config file, found with a Config")
     folder = Path(output) if output is not None else Path("runs") / config.name
-    examples = {"train": read_sources(config.data.train, config.train.seed), "dev": read_labelled(config.data.dev)}
+    examples = {"train": read_sources(config.data.train, _data_seed(config)), "dev": read_labelled(config.data.dev)}
     _claim(folder, config, resume)
     threads = torch.get_num_threads()
     verbosity = transformers.logging.get_verbosity()
@@ -167,7 +170,7 @@ def _backbone(config: Config, train: Sequence[Example], folder: Path) -> tuple[A
     """Load the pretrained encoder with a new head, put its tokenizer into the run folder, trim both if asked to."""
     tokenizer, model = _restored(config.model.backbone) or _pretrained(config)
     if config.model.vocabulary_from is not None:
-        tokenizer = _widen(model, tokenizer, config.model.vocabulary_from)
+        tokenizer = _widen(model, tokenizer, config.model.vocabulary_from, config.model.local_files_only)
     file = folder / "tokenizer.json"
     tokenizer.backend_tokenizer.save(str(file))
     if config.model.vocabulary is not None:
@@ -212,24 +215,23 @@ def _restored(backbone: str) -> tuple[Any, Any] | None:
     return AutoTokenizer.from_pretrained(folder, local_files_only=True), restored_model(folder, read_meta(folder))
 
 
-def _widen(model: Any, tokenizer: Any, encoder: str) -> Any:
+def _widen(model: Any, tokenizer: Any, encoder: str, local: bool) -> Any:
     """Give a model whose vocabulary was trimmed the whole one of its encoder again; return that tokenizer.
 
     Tokens that it has keep their embeddings; the others get the encoder's, from which a short fine-tuning does not move far.
     """
     try:
-        whole = AutoTokenizer.from_pretrained(encoder, use_fast=True)
-        table = AutoModel.from_pretrained(encoder, dtype=torch.float32).get_input_embeddings()
+        whole = AutoTokenizer.from_pretrained(encoder, use_fast=True, local_files_only=local)
+        table = AutoModel.from_pretrained(encoder, dtype=torch.float32, local_files_only=local).get_input_embeddings()
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise InputError(f"model.vocabulary_from: expected a pretrained encoder, found {encoder!r} ({reason})") from None
     old, ids = model.get_input_embeddings(), whole.get_vocab()
     shared = [(ids[token], index) for token, index in tokenizer.get_vocab().items() if token in ids]
-    if len(shared) < len(tokenizer) or table.embedding_dim != old.embedding_dim:
-        raise InputError(
-            f"model.vocabulary_from: expected the encoder that {len(tokenizer)} tokens of the model came from, found {encoder!r}"
-        )
     there, here = torch.tensor(shared).T
+    known = len(shared) == len(tokenizer) and table.embedding_dim == old.embedding_dim
+    if not known or torch.cosine_similarity(table.weight.data[there], old.weight.data[here]).mean() < SAME_ENCODER:
+        raise InputError(f"model.vocabulary_from: expected the encoder that the model came from, found {encoder!r}")
     table.weight.data[there] = old.weight.data[here]
     model.set_input_embeddings(table)
     model.config.vocab_size = table.num_embeddings
@@ -347,7 +349,7 @@ def _dataset(
 class _Collator:
     """Pads a batch to its longest row; in a share of the rows that name their speaker it is another one.
 
-    Which one hangs on the rows of the batch alone: it changes from epoch to epoch, and a resumed run meets the same.
+    Which one depends on the rows of the batch alone: it changes from epoch to epoch, and a resumed run meets the same.
     """
 
     def __init__(self, encoder: PairEncoder, swap_share: float) -> None:

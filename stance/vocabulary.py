@@ -11,7 +11,7 @@ from typing import Any
 
 from stance.errors import InputError
 
-PRINT = "‘’‚“”„«»‹›–—…•°§£€é"
+PRINT = "‘’‚“”„«»‹›–—‑−…•°½§£€éßæœøłđðþı"
 """Characters beyond ASCII that English newspapers print."""
 
 
@@ -19,7 +19,7 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
     """Rewrite a `tokenizer.json` with fewer tokens.
 
     Kept are: the special tokens, the single characters of English print (so that every word can still be spelled), then, most
-    frequent first, the tokens of the texts, less those that only the names of one or two texts need, and then the tokens of
+    frequent first, the tokens of the texts, less those that only capitalised words of one or two texts need, and then the tokens of
     lowest id, which in BERT's vocabulary are the most frequent ones, up to `size`.
 
     Args:
@@ -75,7 +75,7 @@ def trim_tokenizer(tokenizer_file: Path, size: int, texts: Iterable[str]) -> lis
 
 
 def _by_use(tokenizer: Any, texts: Iterable[str]) -> list[int]:
-    """Return the tokens that texts use, most frequent first; those that only names need, if three texts have them."""
+    """Return the tokens that texts use, most frequent first; those of capitalised words alone, if three texts have them."""
     plain: Counter[int] = Counter()
     names: Counter[int] = Counter()
     for text in texts:

@@ -66,7 +66,10 @@ def test_rows_are_chosen_by_the_sets_own_columns(config):
         config, {"path": "foreign.jsonl.gz", "where": ["n!=3", "stance=1"], **MAPPED}, {"path": "own.jsonl", "where": "id=2"}
     )
     assert [e.text for e in found] == [row["argument"] for row in ROWS[:30] if row["n"] != 3] + ["Statement number 2"]
-    with pytest.raises(InputError, match=r"rows where n=99, found none"):
+    assert len(read(config, {"path": "foreign.jsonl.gz", "where": "motion=Building bridge 1", **MAPPED})) == 15
+    partly = MAPPED | {"labels": {"1": "supporting"}}  # rows left out need no label
+    assert len(read(config, {"path": "foreign.jsonl.gz", "where": "stance=1", **partly})) == 30
+    with pytest.raises(InputError, match=r"foreign.jsonl.gz: expected rows where n=99"):
         read(config, {"path": "foreign.jsonl.gz", "where": "n=99", **MAPPED})
     with pytest.raises(InputError, match=r"column=value or column!=value, found 'n>3'"):
         read(config, {"path": "own.jsonl", "where": "n>3"})

@@ -173,7 +173,8 @@ def test_a_shipped_model_gets_its_vocabulary_back(exported: Path, backbone: Path
     agree = stance.load(folder).predict_proba(texts).argmax(axis=1) == stance.load(exported).predict_proba(texts).argmax(axis=1)
     assert agree.mean() > 0.7
     with pytest.raises(InputError, match=r"vocabulary_from: expected the encoder"):
-        stance.train(tiny_config, overrides=still | {"model.vocabulary_from": str(folder)}, output=tmp_path / "narrow")
+        other = {"model.backbone": "base", "model.vocabulary_from": str(backbone)}  # a model of another encoder
+        stance.train(tiny_config, overrides=still | other, output=tmp_path / "other")
 
 
 def test_the_speaker_of_a_row_changes_from_batch_to_batch(tmp_path: Path, run: Path):
