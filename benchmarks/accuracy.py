@@ -39,7 +39,9 @@ def main() -> None:
         for number, name in enumerate(systems):
             model = stance.load(name)
             train = options.train if number == 0 else None
-            reports[f"{Path(path).stem}, {name}"] = stance.evaluate(model, path, train=train, where=where or None)
+            reports[f"{Path(path).parent.name}/{Path(path).stem}, {name}"] = stance.evaluate(
+                model, path, train=train, where=where or None
+            )
             right[name].append(model.predict_proba([example.row() for example in examples]).argmax(axis=1))
     print(figures(reports))
     if len(systems) == 2:

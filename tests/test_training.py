@@ -172,8 +172,8 @@ def test_a_shipped_model_gets_its_vocabulary_back(exported: Path, backbone: Path
     texts = [{"text": text} for text in TEXTS]
     agree = stance.load(folder).predict_proba(texts).argmax(axis=1) == stance.load(exported).predict_proba(texts).argmax(axis=1)
     assert agree.mean() > 0.7
+    other = {"model.backbone": "base", "model.vocabulary_from": str(backbone)}  # a model of another encoder
     with pytest.raises(InputError, match=r"vocabulary_from: expected the encoder"):
-        other = {"model.backbone": "base", "model.vocabulary_from": str(backbone)}  # a model of another encoder
         stance.train(tiny_config, overrides=still | other, output=tmp_path / "other")
 
 
