@@ -158,7 +158,10 @@ def test_a_shipped_model_gets_its_vocabulary_back(exported: Path, backbone: Path
 
     from stance.export import restore_weights
 
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(row) + "\n" for row in rows_of("train")[:16]))
     still = {"model.backbone": str(exported), "train.learning_rate": 1e-12, "train.num_train_epochs": 1, "model.vocabulary": "null"}
+    still |= {"data.train": str(few)}
     folder = stance.train(tiny_config, overrides=still | {"model.vocabulary_from": str(backbone)}, output=tmp_path / "wide")
     names = [Tokenizer.from_file(str(f / "tokenizer.json")).get_vocab() for f in (exported, backbone, folder)]
     trimmed, whole, wide = names
