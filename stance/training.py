@@ -8,6 +8,7 @@ import platform
 import random
 import shutil
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,7 +203,9 @@ def _gold(examples: Sequence[Example]) -> np.ndarray:
 
 def _taught(examples: Sequence[Example], teacher: StanceClassifier) -> np.ndarray:
     """Return what a teacher teaches, in the form of `_gold`."""
-    found = teacher.predict([example.row() for example in examples])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # which targets a student learns is its config's choice
+        found = teacher.predict([example.row() for example in examples])
     rows = np.array([[*(q.scores[label] for label in LABELS), q.topic, q.scores["neutral"]] for q in found])
     rows[:, 3] = np.clip(1 - (1 - rows[:, 3]) / np.maximum(rows[:, 4], 1e-6), 0, 1)  # undoes P(topic) = 1 - P(neutral) P(off)
     return rows

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import rows_of
+from conftest import rows_of, shortest_rows
 
 import stance
 from stance.errors import InputError, StanceError
@@ -201,7 +201,7 @@ def test_the_speaker_of_a_row_changes_from_batch_to_batch(tmp_path: Path, run: P
 def test_teachers_teach_without_labels(run: Path, exported: Path, tiny_config: Path, tmp_path: Path):
     """A student that sees no label at all comes to answer as its teachers do, topic included."""
     (tmp_path / "one.jsonl").write_text(json.dumps({"text": "Yes.", "label": "opposing"}) + "\n")
-    rows = [{"text": row["text"]} for row in rows_of("train")[:240]]
+    rows = [{"text": row["text"]} for row in shortest_rows("train", 240)]
     (tmp_path / "pool.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = {"data.train": str(tmp_path / "one.jsonl"), "data.embed_share": 0, "data.swap_share": 0, "train.num_train_epochs": 8}
     options |= {"data.unlabelled": str(tmp_path / "pool.jsonl"), "train.teacher": [str(run), str(exported)]}
