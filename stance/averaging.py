@@ -15,7 +15,6 @@ from tokenizers import Tokenizer
 
 from stance.calibration import calibrate
 from stance.config import load_config
-from stance.data import read_labelled
 from stance.errors import InputError
 from stance.evaluation import evaluate
 from stance.modelcard import write_card
@@ -64,7 +63,7 @@ def average(runs: Sequence[str | Path], output: str | Path) -> Path:
             shutil.copyfile(folders[0] / name, folder / name)
         save_file(_mean_of_runs(folders), folder / "model.safetensors", metadata={"format": "pt"})
         replace(read_meta(folders[0]), averaged_runs=len(folders)).write(folder)
-        calibrate(folder, read_labelled(config.data.dev))
+        calibrate(folder, config)
         report = evaluate(load(folder), config.data.dev)
         record = {"dev": dict(report.metrics), "runs": [json.loads((run / "metrics.json").read_text("utf-8")) for run in folders]}
         (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

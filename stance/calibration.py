@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from stance.data import Example
+from stance.config import Config
+from stance.data import read_labelled
 from stance.errors import require
 from stance.labels import LABELS
 from stance.modelfolder import read_meta
@@ -17,14 +17,20 @@ from stance.predict import load
 from stance.probabilities import NEUTRAL, probabilities
 
 
-def calibrate(folder: Path, dev: Sequence[Example]) -> None:
-    """Fit both temperatures of a run on labelled rows, as far as they fit into one window, and put them into its `stance.json`."""
-    model, meta = load(folder, backend="torch"), read_meta(folder)
-    windows = [model.windows(example.row()) for example in dev]
+def calibrate(folder: Path, config: Config) -> None:
+    """Fit both temperatures of a model and put them into its `stance.json`.
+
+    Args:
+        folder: A run or a model folder.
+        config: Names the labelled rows; those that fit into one window are used.
+    """
+    examples = [example for file in config.data.calibration or [config.data.dev] for example in read_labelled(file)]
+    model, meta = load(folder), read_meta(folder)
+    windows = [model.windows(example.row()) for example in examples]
     fit = [i for i, found in enumerate(windows) if len(found) == 1]
     logits = np.concatenate(model.logits([windows[i] for i in fit]))
-    gold = np.array([LABELS.index(dev[i].label) for i in fit])
-    topics = [dev[i].topic for i in fit]
+    gold = np.array([LABELS.index(examples[i].label) for i in fit])
+    topics = [examples[i].topic for i in fit]
     on_topic = np.array([-1 if topic is None else int(topic) for topic in topics])
     topic_temperature = fit_topic_temperature(logits, gold, on_topic)
     replace(meta, temperature=fit_temperature(logits, gold), topic_temperature=topic_temperature).write(folder)

@@ -301,6 +301,7 @@ def info(model: Annotated[str | None, typer.Argument(help="Model folder or hub i
     lines = {
         "library": f"stance {__version__}",
         "model": meta.name,
+        "revision": meta.revision,
         "folder": str(folder),
         "weights": ", ".join(f"{name} {digest[:12]}" for name, digest in meta.sha256.items()),
         "labels": ", ".join(meta.labels),

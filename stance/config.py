@@ -14,7 +14,7 @@ from stance.errors import InputError
 from stance.labels import DEFAULT_TARGET
 from stance.tables import FORMATS
 
-DATA_KEYS = ("data.train", "data.dev", "data.test", "data.unlabelled")
+DATA_KEYS = ("data.train", "data.dev", "data.calibration", "data.test", "data.unlabelled")
 
 
 class _Section(BaseModel):
@@ -95,7 +95,9 @@ class DataSection(_Section):
 
     Attributes:
         train: What to learn from: a file, or several sets, each a file or a `Source`.
-        dev: Labelled rows for early stopping and calibration.
+        dev: Labelled rows that choose the checkpoint.
+        calibration: Labelled sets, a file or several, that the temperatures are fitted on; by default dev. Rows as hard as the
+            texts to come make honest scores.
         test: Labelled sets, a file or several, that the exported model is measured on, for its card; never used to choose anything.
         unlabelled: Rows whose labels, if any, are not read: the teacher answers for them.
         embed_share: Share of the train rows that are repeated inside off-topic statements of the train set, so that the model
@@ -106,6 +108,7 @@ class DataSection(_Section):
 
     train: list[Source] = Field(min_length=1)
     dev: Path
+    calibration: list[Path] = []
     test: list[Path] = []
     unlabelled: Path | None = None
     embed_share: float = Field(default=0.0, ge=0, le=1)
@@ -117,7 +120,7 @@ class DataSection(_Section):
         items = value if isinstance(value, list) else [value]
         return [{"path": str(item)} if isinstance(item, str | Path) else item for item in items]
 
-    @field_validator("test", mode="before")
+    @field_validator("calibration", "test", mode="before")
     @classmethod
     def _none_one_or_many(cls, value: Any) -> Any:
         return _listed(value)
@@ -243,6 +246,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise InputError(f"{path}: {_explain(error)}") from None
     data = config.data
     files = [("train", Path(source.path)) for source in data.train if source.is_file] + [("test", file) for file in data.test]
+    files += [("calibration", file) for file in data.calibration]
     for name, file in [*files, ("dev", data.dev), ("unlabelled", data.unlabelled)]:
         if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")

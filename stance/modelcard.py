@@ -26,12 +26,13 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
     Args:
         folder: The folder.
         config: The run's resolved config.
-        reports: By name; `dev` is the set on which the run was stopped and calibrated, `test` chose nothing.
+        reports: By name; `dev` is the set that chose the checkpoint, `test` chose nothing.
         parity: How the 8-bit model compares with the torch model it was exported from.
     """
     encoder = config.model.vocabulary_from or config.model.backbone
     backbone = Path(encoder).name
     further = f", going on from the weights of `{Path(config.model.backbone).name}`" if config.model.vocabulary_from else ""
+    calibration = config.data.calibration or [config.data.dev]
     front = {
         "language": "en",
         "license": "apache-2.0",
@@ -64,7 +65,8 @@ target: {"; ".join(config.targets)}. The statement may come with the sentence or
 - Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed
   {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
-- Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to stop training and to fit the temperature.
+- Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to choose the checkpoint.
+- Calibration: {"; ".join(f"`{file.name}` (SHA-256 {sha256(file)[:12]}…)" for file in calibration)}, used to fit the temperatures.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
 
 {FIGURES}
@@ -72,7 +74,7 @@ target: {"; ".join(config.targets)}. The statement may come with the sentence or
 {figures(reports)}
 
 Intervals: 95 %, bootstrap over groups. F-avg: mean of the F1 of supporting and opposing. ECE: 15 bins of equal mass. The dev rows
-chose the checkpoint and the temperature, so their figures flatter; judge by the test rows. These sets are synthetic.
+chose the checkpoint, so their figures flatter; judge by the test rows. These sets are synthetic.
 
 {behaviour(reports)}
 {_parity(parity)}

@@ -47,6 +47,12 @@ class ModelMeta:
     library_version: str = ""
     sha256: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def revision(self) -> str:
+        """Twelve digits that change with whatever changes an answer: weights, temperatures, windows, template."""
+        told = {key: value for key, value in asdict(self).items() if key not in ("name", "averaged_runs", "library_version")}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
     def write(self, folder: Path) -> None:
         """Write `stance.json` into a folder, with the SHA-256 of the weights found there."""
         digests = {name: sha256(folder / name) for name in WEIGHTS if (folder / name).exists()}

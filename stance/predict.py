@@ -35,12 +35,12 @@ CHUNK = 1024
 class StanceClassifier:
     """Reads statements and tells whether each supports, opposes or is neutral on a target. Made by `load`."""
 
-    def __init__(self, meta: ModelMeta, encoder: PairEncoder, backend: Backend, revision: str) -> None:
+    def __init__(self, meta: ModelMeta, encoder: PairEncoder, backend: Backend) -> None:
         self.meta = meta
         self.encoder = encoder
         self.backend = backend
         self.labels: tuple[str, ...] = LABELS
-        self.info = ModelInfo(meta.name, revision, __version__)
+        self.info = ModelInfo(meta.name, meta.revision, __version__)
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -199,8 +199,7 @@ def load(
     meta = read_meta(folder)
     engine = open_backend(folder, meta, backend, device)
     encoder = PairEncoder(folder / "tokenizer.json", window=meta.window, context_tokens=meta.context_tokens)
-    weights = "model.onnx" if engine.name == "onnx" or "model.safetensors" not in meta.sha256 else "model.safetensors"
-    return StanceClassifier(meta, encoder, engine, meta.sha256[weights][:12])
+    return StanceClassifier(meta, encoder, engine)
 
 
 _default_lock = threading.Lock()

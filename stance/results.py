@@ -14,7 +14,7 @@ class ModelInfo:
 
     Attributes:
         name: The model's name.
-        revision: The first twelve digits of the SHA-256 of its weights.
+        revision: Twelve digits of a SHA-256 over what makes its answers: weights, temperatures, windows.
         version: The version of this library.
     """
 

@@ -152,7 +152,7 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     )
     trainer.model.to(torch.float32).save_pretrained(folder)
     meta.write(folder)
-    calibrate(folder, examples["dev"])
+    calibrate(folder, config)
     _write_versions(folder)
     report = evaluate(load(folder), config.data.dev)
     steps = [_step(path) for path in averaged] if len(averaged) > 1 else [trainer.state.best_global_step]

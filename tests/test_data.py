@@ -119,7 +119,7 @@ def test_near_duplicates_equal_brute_force(texts, threshold):
 
 # --- the troops set ---------------------------------------------------------------------------------------------------
 
-SPLITS = ("train", "dev", "test", "test_hard")
+SPLITS = ("train", "dev", "dev_hard", "test", "test_hard")
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,8 @@ def test_splits_share_nothing(troops):
     found = check({split: read_labelled(ROOT / "data" / "troops" / f"{split}.jsonl") for split in SPLITS})
     assert [f.message for f in found if f.severity == "error"] == []
     composers = {split: {row["composer"] for row in rows} for split, rows in troops.items()}
-    assert not (composers["test"] | composers["test_hard"]) & (composers["train"] | composers["dev"])
+    assert not (composers["test"] | composers["test_hard"]) & (composers["train"] | composers["dev"] | composers["dev_hard"])
+    assert not composers["dev_hard"] & (composers["train"] | composers["dev"])
 
 
 def test_size_and_balance(troops):
