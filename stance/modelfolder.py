@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -82,21 +83,26 @@ def read_meta(folder: Path) -> ModelMeta:
     return meta
 
 
-def verified_weights(folder: Path, meta: ModelMeta, name: str) -> Path:
+def verified_weights(folder: Path, digests: Mapping[str, str], name: str) -> Path:
     """Return the path of a file of weights after comparing its SHA-256.
 
+    Args:
+        folder: The model folder.
+        digests: The SHA-256 of each file of weights, by file name.
+        name: The file.
+
     Raises:
-        StanceError: If the file is missing, or is not the one that `stance.json` describes.
+        StanceError: If the file is missing, or is not the one that was described.
     """
     path = folder / name
     if not path.is_file():
         raise StanceError(f"{folder}: expected the file {name}, found none; copy the model folder again")
-    if name not in meta.sha256:
-        raise StanceError(f"{folder / META_FILE}: expected the SHA-256 of {name}, found none; export the model again")
+    if name not in digests:
+        raise StanceError(f"{folder}: expected the SHA-256 of {name} in its description, found none; export the model again")
     digest = sha256(path)
-    if digest != meta.sha256[name]:
+    if digest != digests[name]:
         raise StanceError(
-            f"{path}: expected SHA-256 {meta.sha256[name][:12]}…, found {digest[:12]}…; the weights are damaged or "
+            f"{path}: expected SHA-256 {digests[name][:12]}…, found {digest[:12]}…; the weights are damaged or "
             "were replaced: copy the model folder again"
         )
     return path

@@ -12,7 +12,7 @@ from stance.modelfolder import ModelMeta
 
 
 class Backend(Protocol):
-    """Anything that maps padded int64 arrays of shape (rows, tokens) to float32 logits of shape (rows, 3)."""
+    """Anything that maps padded int64 arrays of shape (rows, tokens) to float32 logits: (rows, 3), or (rows, tokens, outputs)."""
 
     name: str
 
@@ -39,7 +39,7 @@ def open_backend(folder: Path, meta: ModelMeta, backend: str = "auto", device: s
     if backend == "onnx":
         from stance.backends.onnx import OnnxBackend
 
-        return OnnxBackend(folder, meta, device)
+        return OnnxBackend(folder, meta.sha256, device)
     from stance.backends.torch import TorchBackend
 
     return TorchBackend(folder, meta, device)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stance.errors import InputError, StanceError
-from stance.modelfolder import ModelMeta, verified_weights
+from stance.modelfolder import verified_weights
 
 
 def quiet_onnxruntime() -> Any:
@@ -30,11 +31,11 @@ class OnnxBackend:
 
     name = "onnx"
 
-    def __init__(self, folder: Path, meta: ModelMeta, device: str = "auto") -> None:
+    def __init__(self, folder: Path, digests: Mapping[str, str], device: str = "auto") -> None:
         if device not in ("auto", "cpu"):
             raise InputError(f"device: the onnx backend runs on the cpu, found {device!r}; use backend='torch'")
         onnxruntime = quiet_onnxruntime()
-        path = verified_weights(folder, meta, "model.onnx")
+        path = verified_weights(folder, digests, "model.onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         try:
@@ -45,6 +46,6 @@ class OnnxBackend:
         self._inputs = [node.name for node in self._session.get_inputs()]
 
     def logits(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
-        """Return float32 logits of shape (rows, 3)."""
+        """Return the float32 logits of a batch."""
         result: np.ndarray = self._session.run(["logits"], {name: arrays[name] for name in self._inputs})[0]
         return result
