@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from stance.version import __version__
 
 if TYPE_CHECKING:
+    from stance.analysis import analyze
     from stance.averaging import average
     from stance.errors import InputError, StanceError
     from stance.evaluation import Report, evaluate
     from stance.labels import DEFAULT_TARGET, LABELS
     from stance.predict import StanceClassifier, load, predict
-    from stance.results import ModelInfo, Prediction
+    from stance.results import ModelInfo, Prediction, Statement
     from stance.training import train
 
 _HOME = {
@@ -25,6 +26,8 @@ _HOME = {
     "Report": "evaluation",
     "StanceClassifier": "predict",
     "StanceError": "errors",
+    "Statement": "results",
+    "analyze": "analysis",
     "average": "averaging",
     "evaluate": "evaluation",
     "load": "predict",
@@ -41,7 +44,9 @@ __all__ = [
     "Report",
     "StanceClassifier",
     "StanceError",
+    "Statement",
     "__version__",
+    "analyze",
     "average",
     "evaluate",
     "load",

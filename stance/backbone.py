@@ -41,7 +41,7 @@ def load_backbone(config: Config, train: Sequence[Example], folder: Path) -> Any
     if config.model.vocabulary is not None:
         words = [f"{example.context or ''} {example.text} {example.target}" for example in train]
         kept = trim_tokenizer(file, config.model.vocabulary, words)
-        _keep_embeddings(model, kept)
+        keep_embeddings(model, kept)
     # The generic class reads tokenizer.json as it is; model-specific ones may rebuild it from another vocabulary.
     special = {key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
     inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * takes_types(model)
@@ -110,7 +110,8 @@ def takes_types(model: Any) -> bool:
     return bool(getattr(model.config, "type_vocab_size", 0) > 1)
 
 
-def _keep_embeddings(model: Any, kept: list[int]) -> None:
+def keep_embeddings(model: Any, kept: list[int]) -> None:
+    """Keep these rows of the embedding table, in this order."""
     old = model.get_input_embeddings()
     pad = kept.index(old.padding_idx) if old.padding_idx is not None else None
     new = torch.nn.Embedding(len(kept), old.embedding_dim, padding_idx=pad)

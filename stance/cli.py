@@ -1,4 +1,4 @@
-"""The command line: `stance predict, train, average, evaluate, data check, export, info`.
+"""The command line: `stance predict, analyze, train, average, evaluate, data check, export, info`.
 
 Exit status: 0 done; 1 the work failed; 2 wrong use or input; 3 done, but rows were rejected.
 """
@@ -187,6 +187,76 @@ def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 def _added(values: dict[str, Any], prefix: str, min_score: float | None) -> dict[str, Any]:
     names = (*COLUMNS, *(["abstained"] if min_score is not None else []))
     return {prefix + name: round(v, 6) if isinstance(v := values[name], float) else v for name in names}
+
+
+@app.command()
+def analyze(
+    article: Annotated[
+        list[str], typer.Argument(help="Text files, folders of .txt files, tables with a column 'text'; - for standard input.")
+    ],
+    html: Annotated[Path | None, typer.Option("--html", help="Page to write: the articles with their statements marked.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a statement and line.")] = False,
+    target: Annotated[str | None, typer.Option("--target", "-t", help="What the stance is about.")] = None,
+    model: ModelOption = None,
+    reader: Annotated[str | None, typer.Option("--reader", help="Folder of a quote reader; default: the shipped one.")] = None,
+    min_score: Annotated[float | None, typer.Option("--min-score", help="Abstain below this probability.")] = None,
+) -> None:
+    """Find who says what in articles, and where they stand."""
+    from contextlib import nullcontext
+
+    from stance.analysis import Analyzer
+    from stance.articles import read_articles
+    from stance.labels import DEFAULT_TARGET
+    from stance.page import Page
+    from stance.predict import load
+    from stance.quotes import load_reader
+    from stance.tally import Tally
+
+    analyzer = Analyzer(load(model), load_reader(reader), target=target, min_score=min_score)
+    tally, rejected, shown = Tally(), 0, None
+    pages = Page(html, target or DEFAULT_TARGET, str(analyzer.classifier.info)) if html else nullcontext()
+    with pages as page, _progress() as progress:
+        task = progress.add_task("analyze", total=None)
+        for item in read_articles(article):
+            if item.error is not None:
+                rejected += 1
+                _complain(f"{item.name}: {item.error}; set aside")
+                continue
+            statements = analyzer.analyze(item.text)
+            tally.add(statements)
+            shown = statements if tally.articles == 1 else None
+            if page:
+                page.add(item.name, item.text, statements)
+            if as_json:
+                for statement in statements:
+                    _print(json.dumps({"article": item.name, **statement.to_dict()}, ensure_ascii=False))
+            progress.advance(task)
+    if not tally.articles:
+        raise InputError("analyze: expected an article, found none that can be read")
+    if not as_json:
+        _show_statements(shown) if shown is not None else _show_speakers(tally)
+        for side, names in tally.sides().items():
+            if names:
+                _print(f"{side}: {', '.join(names)}")
+    if rejected:
+        raise typer.Exit(3)
+
+
+def _show_statements(statements: list[Any]) -> None:
+    table = Table("speaker", "stance", "score", "statement", box=None, pad_edge=False)
+    for statement in statements:
+        stance = statement.prediction.label or "(abstained)"
+        words = [_escape(" ".join(text.split())) for text in (statement.speaker or "(nobody named)", statement.text)]
+        table.add_row(words[0], stance if statement.on_topic else "off topic", f"{statement.prediction.score:.2f}", words[1])
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _show_speakers(tally: Any) -> None:
+    table = Table("speaker", *LABELS, "abstained", "off topic", box=None, pad_edge=False)
+    for speaker in tally.speakers():
+        counts = [str(speaker.counts[label]) for label in (*LABELS, "")]
+        table.add_row(_escape(speaker.name), *counts, str(speaker.off_topic))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @app.command()

@@ -83,7 +83,7 @@ def export(run: str | Path, output: str | Path, *, max_disagreement: float | Non
         folder.mkdir()
         for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(run / name, folder / name)
-        graph = _to_onnx(parent.backend)
+        graph = to_onnx(parent.backend)
         batches = _calibration_batches(config, parent.encoder)
         onnx.save_model(quantize(graph, channel_maxima(graph, batches)), folder / "model.onnx")
         meta = read_meta(run)
@@ -112,8 +112,8 @@ def _existing_parent(path: Path) -> Path:
     return next(parent for parent in path.absolute().parents if parent.is_dir())
 
 
-def _to_onnx(backend: Any) -> onnx.ModelProto:
-    """Export the torch model with free batch and length."""
+def to_onnx(backend: Any) -> onnx.ModelProto:
+    """Export a backend's torch model (`model`, `input_names`) with free batch and length."""
     torch: Any = require("torch", "train")
     names = backend.input_names
     inputs = {name: torch.ones((2, 16), dtype=torch.int64) for name in names}

@@ -82,3 +82,44 @@ class Prediction(Mapping[str, Any]):
             "abstained": self.abstained,
             "model": str(self.model),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One attributed statement of an article, with its stance.
+
+    Attributes:
+        speaker: The fullest name that the article gives; a description where it gives no name; empty where it names nobody.
+        role: What the article calls the speaker besides the name, or empty.
+        text: The statement's words: `article[start:end]`.
+        start: Offset of its first character in the article.
+        end: Offset after its last character.
+        form: `direct`, `reported` or `mixed` (reported, with a part in quotation marks).
+        cue: The words that ascribe it, such as "said" or "according to"; empty where there are none.
+        context: The sentence or two before it.
+        prediction: Its stance.
+    """
+
+    speaker: str
+    role: str
+    text: str
+    start: int
+    end: int
+    form: str
+    cue: str
+    context: str
+    prediction: Prediction
+
+    @property
+    def on_topic(self) -> bool:
+        """Whether the classifier finds that the statement concerns the target at all; only then does its stance count."""
+        return self.prediction.topic >= 0.5
+
+    def __str__(self) -> str:
+        label = self.prediction.label or "abstained"
+        return f"{self.speaker or '(nobody named)'}: {label} ({self.prediction.score:.2f}): {self.text}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `stance analyze --json` writes of a statement."""
+        names = ("speaker", "role", "text", "start", "end", "form", "cue", "context")
+        return {name: getattr(self, name) for name in names} | {"on_topic": self.on_topic} | self.prediction.to_dict()

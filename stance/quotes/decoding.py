@@ -1,0 +1,103 @@
+"""From token scores to statements: the likeliest sequence of tags, fitted to the article's quotation marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stance.quotes.encoding import Tokens
+from stance.quotes.segments import Quotation
+
+TAGS = ("O", "B-direct", "I-direct", "B-reported", "I-reported")
+CUE = len(TAGS)
+POINTER = 96
+QUERY = slice(CUE + 1, CUE + 1 + POINTER)
+KEY = slice(QUERY.stop, QUERY.stop + POINTER)
+OUTPUTS = KEY.stop
+"""What the model gives for each token: logits of `TAGS`; that it is part of a cue; what a statement looks for in its speaker, and
+what a word that names one offers."""
+
+_FORBIDDEN = -1e9
+_STEP = np.zeros((len(TAGS), len(TAGS)))  # a statement goes on only where one of its form has begun
+_STEP[0, [2, 4]] = _STEP[1:3, 4] = _STEP[3:5, 2] = _FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A statement's place in the article; `direct` or reported."""
+
+    start: int
+    end: int
+    direct: bool
+
+
+def statements(scores: np.ndarray, tokens: Tokens) -> list[Found]:
+    """Return the statements of the likeliest sequence of tags (Viterbi 1967); none reaches over a paragraph's end.
+
+    Args:
+        scores: Logits of `TAGS`, shape (tokens, 5).
+        tokens: The article's tokens.
+    """
+    if not len(tokens):
+        return []
+    z = np.asarray(scores, dtype=np.float64)
+    z = z - z.max(axis=1, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+    z[tokens.offsets[:, 0] == tokens.offsets[:, 1], 1:] = _FORBIDDEN
+    best, back = z[0] + np.array([0, 0, _FORBIDDEN, 0, _FORBIDDEN]), np.zeros(z.shape, dtype=int)
+    for i in range(1, len(z)):
+        reached = best[:, None] + _STEP
+        back[i] = reached.argmax(axis=0)
+        best = reached.max(axis=0) + z[i]
+    tag, tags = int(best.argmax()), np.zeros(len(z), dtype=int)
+    for i in range(len(z) - 1, -1, -1):
+        tags[i] = tag
+        tag = back[i, tag]
+    found: list[Found] = []
+    for i, tag in enumerate(tags):
+        start, end = map(int, tokens.offsets[i])
+        if tag in (1, 3):
+            found.append(Found(start, end, tag == 1))
+        elif tag:
+            found[-1] = Found(found[-1].start, end, found[-1].direct)
+    return found
+
+
+def fit_to_marks(article: str, found: Sequence[Found], quotations: Sequence[Quotation]) -> list[Found]:
+    """Move the borders of statements to the quotation marks and words that they all but reach.
+
+    A direct statement that covers most of a quotation, or of several, gets the words between their marks. No border of a
+    reported one parts a quotation: what is cut is taken in whole. Outer marks, spaces and commas go.
+    """
+    fitted: list[Found] = []
+    for item in found:
+        start, end = item.start, item.end
+        touched = [q for q in quotations if q.start < end and start < q.end]
+        if item.direct:
+            mostly = [q for q in touched if min(end, q.end) - max(start, q.start) > 0.6 * (q.end - q.start)]
+            if mostly:
+                start, end = mostly[0].inner.start, mostly[-1].inner.end
+        else:
+            for q in touched:
+                start, end = min(start, q.start), max(end, q.end)
+            whole = [q for q in touched if q.start <= start and end <= q.end]
+            if whole:
+                start, end = whole[0].inner.start, whole[0].inner.end
+        previous = fitted[-1].end if fitted else 0
+        start, end = _strip(article, max(start, previous), end)
+        if re.search(r"\w", article[start:end]):
+            fitted.append(Found(start, end, item.direct or bool(not item.direct and touched and _inside(touched, start, end))))
+    return fitted
+
+
+def _inside(quotations: Sequence[Quotation], start: int, end: int) -> bool:
+    return any(q.start <= start and end <= q.end for q in quotations)
+
+
+def _strip(article: str, start: int, end: int) -> tuple[int, int]:
+    part = article[start:end]
+    start += len(part) - len(part.lstrip(" \t\r\n,;:–—-"))
+    return start, max(start, start + len(article[start:end].rstrip(" \t\r\n,;:–—-")))

@@ -1,0 +1,85 @@
+"""From an article to token ids, in overlapping sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from stance.errors import StanceError
+from stance.quotes.segments import paragraphs
+
+SECTION = 384  # tokens read at a time; sections overlap by half, so that every token is read with both its neighbourhoods
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """An article's tokens.
+
+    Attributes:
+        ids: Shape (tokens,).
+        offsets: Start and end of each token in the article, shape (tokens, 2); a paragraph's end is a token of no width.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def within(self, start: int, end: int) -> np.ndarray:
+        """Return which tokens have a part in the article's `[start, end)`, shape (tokens,)."""
+        first, last = self.offsets[:, 0], self.offsets[:, 1]
+        result: np.ndarray = (first < end) & (last > start) & (last > first)
+        return result
+
+
+class ArticleEncoder:
+    """Encodes articles for one tokenizer.
+
+    Args:
+        tokenizer_file: A `tokenizer.json`; its own truncation and padding are switched off.
+    """
+
+    def __init__(self, tokenizer_file: Path) -> None:
+        try:
+            self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        except Exception as error:  # the Rust side raises bare Exception
+            raise StanceError(f"{tokenizer_file}: expected a tokenizer, found {error}") from None
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.tokenizer.encode_special_tokens = True  # "[SEP]" typed by a user is text, not markup
+        special = [self.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")]
+        if None in special:
+            raise StanceError(f"{tokenizer_file}: expected a tokenizer of BERT's kind, found one without [CLS] and [SEP]")
+        self._start, self._end = (int(i) for i in special if i is not None)
+
+    def encode(self, article: str) -> Tokens:
+        """Encode an article paragraph by paragraph, each closed by the separator token."""
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        for paragraph in paragraphs(article):
+            text = paragraph.of(article).encode("utf-8", "replace").decode("utf-8")  # a lone surrogate would stop the tokenizer
+            encoding = self.tokenizer.encode(text, add_special_tokens=False)
+            ids += [*encoding.ids, self._end]
+            offsets += [(start + paragraph.start, end + paragraph.start) for start, end in encoding.offsets]
+            offsets.append((paragraph.end, paragraph.end))
+        return Tokens(np.array(ids, dtype=np.int64), np.array(offsets, dtype=np.int64).reshape(-1, 2))
+
+    @staticmethod
+    def sections(count: int) -> list[slice]:
+        """Return overlapping sections that cover `count` tokens."""
+        return [slice(start, min(count, start + SECTION)) for start in range(0, max(1, count - SECTION // 2), SECTION // 2)]
+
+    def pad(self, rows: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Stack rows of token ids as int64 arrays of shape (rows, longest + 1), each after the start token."""
+        shape = len(rows), 1 + max(len(ids) for ids in rows)
+        arrays = {name: np.zeros(shape, dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
+        arrays["input_ids"][:, 0] = self._start
+        for row, ids in enumerate(rows):
+            arrays["input_ids"][row, 1 : len(ids) + 1] = ids
+            arrays["attention_mask"][row, : len(ids) + 1] = 1
+        return arrays

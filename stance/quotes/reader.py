@@ -1,0 +1,212 @@
+"""Reading an article: a small transformer finds its statements and, for each, points at the words that name its speaker."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stance.backends import Backend
+from stance.errors import StanceError
+from stance.modelfolder import SHIPPED
+from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to_marks, statements
+from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
+from stance.quotes.people import People, Person
+from stance.quotes.segments import Quotation, Span, paragraphs, quotations, sentences
+
+META_FILE = "quotes.json"
+BATCH = 8
+AFTER = 60  # tokens behind a statement that are enough to see who said it
+EDGE = 32  # tokens from a section's border on which a tag counts in full
+SURE = 0.2  # least probability of a speaker; below it, who spoke last goes on
+NEAR = 120  # characters between a statement and the words that ascribe it
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One attributed statement; attributes as in `stance.Statement`, which adds the stance."""
+
+    speaker: str
+    role: str
+    text: str
+    start: int
+    end: int
+    form: str
+    cue: str
+    context: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a dict."""
+        return asdict(self)
+
+
+class QuoteReader:
+    """Finds the attributed statements of articles.
+
+    Args:
+        encoder: For the model's tokenizer.
+        backend: Gives logits of shape (rows, tokens, `OUTPUTS`).
+    """
+
+    def __init__(self, encoder: ArticleEncoder, backend: Backend) -> None:
+        self.encoder = encoder
+        self.backend = backend
+
+    def read(self, article: str) -> list[Quote]:
+        """Return the statements of an article, in order; `article[q.start:q.end] == q.text`, and none overlap.
+
+        Args:
+            article: Plain text, paragraphs apart by blank lines or one a line.
+        """
+        tokens = self.encoder.encode(article)
+        if not len(tokens):
+            return []
+        sections = self.encoder.sections(len(tokens))
+        outputs = self._outputs(tokens, sections)
+        scores = _blend(sections, outputs, len(tokens))
+        parts = paragraphs(article)
+        marks = [quotations(article, part) for part in parts]
+        found = fit_to_marks(article, statements(scores[:, : len(TAGS)], tokens), [q for each in marks for q in each])
+        found = [item for item in found if tokens.within(item.start, item.end).any()]
+        split = [sentences(article, part, each) for part, each in zip(parts, marks, strict=True)]
+        people = People(article)
+        quotes: list[Quote] = []
+        last: tuple[str, Person | None] = ("", None)
+        for item, points in zip(found, (_point(tokens, sections, outputs, item) for item in found), strict=True):
+            last = _speaker(article, tokens, points, people, item) or last
+            name, person = last
+            form = "direct" if item.direct else "mixed" if _holds_quotation(item, marks) else "reported"
+            cue = _cue(article, tokens, scores[:, CUE], item)
+            context = _context(article, split, item)
+            quotes.append(
+                Quote(name, person.role if person else "", article[item.start : item.end], item.start, item.end, form, cue, context)
+            )
+        return quotes
+
+    def _outputs(self, tokens: Tokens, sections: list[slice]) -> list[np.ndarray]:
+        """Return the model's outputs for each section, of shape (tokens, outputs)."""
+        out: list[np.ndarray] = []
+        for start in range(0, len(sections), BATCH):
+            batch = sections[start : start + BATCH]
+            logits = self.backend.logits(self.encoder.pad([tokens.ids[part] for part in batch]))
+            out += [logits[row, 1 : 1 + part.stop - part.start] for row, part in enumerate(batch)]
+        return out
+
+
+def _blend(sections: list[slice], outputs: list[np.ndarray], count: int) -> np.ndarray:
+    """Return the logits of tags and cue of each token: the mean over its sections, their borders counting less."""
+    total, weight = np.zeros((count, CUE + 1)), np.zeros((count, 1))
+    for part, logits in zip(sections, outputs, strict=True):
+        n = part.stop - part.start
+        w = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).clip(max=EDGE)[:, None]
+        total[part] += w * logits[:, : CUE + 1]
+        weight[part] += w
+    result: np.ndarray = total / weight
+    return result
+
+
+def _point(tokens: Tokens, sections: list[slice], outputs: list[np.ndarray], item: Found) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places around a statement, and the probability of each that it names the speaker."""
+    inside = np.flatnonzero(tokens.within(item.start, item.end))
+    first, last = int(inside[0]), int(inside[-1]) + 1
+
+    def room(number: int) -> tuple[int, int]:
+        part = sections[number]
+        held = min(last, part.stop) - max(first, part.start)
+        return held, min(first - part.start, SECTION - AFTER) + min(part.stop - last, AFTER)
+
+    best = max(range(len(sections)), key=room)
+    part, logits = sections[best], outputs[best].astype(np.float64)
+    query = logits[max(first, part.start) - part.start : min(last, part.stop) - part.start, QUERY].mean(axis=0)
+    z = logits[:, KEY] @ query / math.sqrt(POINTER)
+    e = np.exp(z - z.max())
+    return np.arange(part.start, part.stop), e / e.sum()
+
+
+def _speaker(
+    article: str, tokens: Tokens, points: tuple[np.ndarray, np.ndarray], people: People, item: Found
+) -> tuple[str, Person | None] | None:
+    """Return the person whose mentions got most, or the words that got most where they name nobody; `None` if nothing got much."""
+    positions, p = points
+    spans = tokens.offsets[positions]
+    share: dict[int, float] = {}
+    named = np.zeros(len(p), dtype=bool)
+    for mention in people.mentions:
+        here = (spans[:, 0] < mention.end) & (spans[:, 1] > mention.start) & (spans[:, 1] > spans[:, 0])
+        if here.any():
+            index = people.persons.index(mention.person)
+            share[index] = share.get(index, 0.0) + float(p[here].sum())
+            named |= here
+    rest = np.where(named, 0.0, p)
+    first = last = int(rest.argmax())
+    while first > 0 and rest[first - 1] > 0.1 * rest.max() and positions[first - 1] == positions[first] - 1:
+        first -= 1
+    while last + 1 < len(rest) and rest[last + 1] > 0.1 * rest.max() and positions[last + 1] == positions[last] + 1:
+        last += 1
+    described = float(rest[first : last + 1].sum())
+    best = max(share, key=lambda i: share[i], default=None)
+    if best is not None and share[best] >= max(described, SURE):
+        return people.persons[best].name, people.persons[best]
+    if described < SURE:
+        return None
+    words = _whole_words(article, int(spans[first, 0]), int(spans[last, 1]))
+    words = re.sub(r"^(?:the|a|an|one|another)\s+", "", " ".join(words.split()), flags=re.I).strip(" ,.;:’'\"“”«»‘")
+    return (words, None) if re.search(r"\w", words) else None
+
+
+def _whole_words(article: str, start: int, end: int) -> str:
+    while start > 0 and article[start - 1].isalnum() and article[start].isalnum():
+        start -= 1
+    while end < len(article) and article[end].isalnum() and article[end - 1].isalnum():
+        end += 1
+    return article[start:end]
+
+
+def _cue(article: str, tokens: Tokens, scores: np.ndarray, item: Found) -> str:
+    """Return the nearest run of tokens that are likelier than not a cue."""
+    likely = np.flatnonzero((scores > 0) & (tokens.offsets[:, 1] > tokens.offsets[:, 0]))
+    runs = np.split(likely, np.flatnonzero(np.diff(likely) > 1) + 1) if len(likely) else []
+    best, least = "", NEAR + 1
+    for run in runs:
+        start, end = int(tokens.offsets[run[0], 0]), int(tokens.offsets[run[-1], 1])
+        distance = 0 if item.start <= start < item.end else max(item.start - end, start - item.end)
+        if "\n" not in article[min(end, item.end) : max(start, item.start)] and distance < least:
+            best, least = _whole_words(article, start, end), distance
+    return " ".join(best.split())
+
+
+def _context(article: str, split: list[list[Span]], item: Found) -> str:
+    """Return the two sentences before a statement in its paragraph, or the last of the paragraph before."""
+    number = next((i for i, part in enumerate(split) if part and part[-1].end > item.start), len(split) - 1)
+    before = [s for s in split[number] if s.end <= item.start][-2:]
+    if not before and number:
+        before = split[number - 1][-1:]
+    return " ".join(" ".join(s.of(article) for s in before).split())
+
+
+def _holds_quotation(item: Found, marks: list[list[Quotation]]) -> bool:
+    return any(item.start <= q.start and q.end <= item.end for each in marks for q in each)
+
+
+def load_reader(folder: str | Path | None = None) -> QuoteReader:
+    """Load a quote reader.
+
+    Args:
+        folder: A folder that `stance.quotes.training` wrote; default: the shipped one.
+
+    Raises:
+        StanceError: If the folder is incomplete or its weights are not those that `quotes.json` describes.
+    """
+    from stance.backends.onnx import OnnxBackend
+
+    folder = Path(folder) if folder is not None else SHIPPED / "quotes"
+    path = folder / META_FILE
+    if not path.is_file():
+        raise StanceError(f"{folder}: expected a quote reader's folder with {META_FILE}, found none; train one with 'make quotes'")
+    digests = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    return QuoteReader(ArticleEncoder(folder / "tokenizer.json"), OnnxBackend(folder, digests))
