@@ -104,6 +104,7 @@ def test_train_export_predict_as_the_readme_has_them(backbone: Path, tiny_config
     assert [line.split()[1] for line in lines] == ["train", "export", "predict"]
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     quick = {"model.backbone": backbone, "train.num_train_epochs": 1, "export.max_disagreement": 1, "data.test": "null"}
+    quick |= {"data.calibration": "null"}
     quick |= {f"data.{split}": tiny_config.parent / f"{split}.jsonl" for split in ("train", "dev")}
     for line in lines:
         arguments = shlex.split(line, comments=True)[1:]

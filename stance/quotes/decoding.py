@@ -87,10 +87,30 @@ def fit_to_marks(article: str, found: Sequence[Found], quotations: Sequence[Quot
             if whole:
                 start, end = whole[0].inner.start, whole[0].inner.end
         previous = fitted[-1].end if fitted else 0
-        start, end = _strip(article, max(start, previous), end)
-        if re.search(r"\w", article[start:end]):
-            fitted.append(Found(start, end, item.direct or bool(not item.direct and touched and _inside(touched, start, end))))
+        start, end = _strip(article, *whole_words(article, max(start, previous), end))
+        direct = item.direct or _inside(touched, start, end)
+        if _says_something(article[start:end], direct, touched):
+            fitted.append(Found(start, end, direct))
     return fitted
+
+
+def _says_something(text: str, direct: bool, touched: Sequence[Quotation]) -> bool:
+    """Whether a span is more than a scrap of the tagger's, or the title of a book in quotation marks."""
+    words = re.findall(r"\w+", text)
+    if not direct:
+        return len(words) >= 3 or (bool(words) and bool(touched))
+    capitals = all(word[0].isupper() for word in words if len(word) > 3) and words[-1:] and words[-1][0].isupper()
+    title = capitals and 1 < len(words) <= 6 and text[-1].isalnum()
+    return bool(words) and not title
+
+
+def whole_words(article: str, start: int, end: int) -> tuple[int, int]:
+    """Widen a span to the borders of words."""
+    while 0 < start < len(article) and article[start - 1].isalnum() and article[start].isalnum():
+        start -= 1
+    while 0 < end < len(article) and article[end].isalnum() and article[end - 1].isalnum():
+        end += 1
+    return start, end
 
 
 def _inside(quotations: Sequence[Quotation], start: int, end: int) -> bool:

@@ -138,8 +138,8 @@ def _names(article: str, run: Span) -> Iterator[tuple[Span, list[str]]]:
         if not name and (plain in _TITLES or set(plain.split("-")) & _TITLES):
             titles.append(word)
             continue
-        if _BODY.fullmatch(word):  # "Polar Shipping Agency Anna Kos": what came before belongs to the agency
-            name, titles = [], []
+        if _BODY.fullmatch(word) or (name and plain in _TITLES and found.end() < len(run.of(article))):
+            name, titles = [], []  # "Polar Shipping Agency Anna Kos", "Eurasian Affairs Jan Wilk": what came before is no name
         elif plain in _COMMON or (name and plain in ("minister", "president")):
             yield from _closed(name, titles)
             name, titles = [], []

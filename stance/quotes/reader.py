@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from stance.backends import Backend
 from stance.errors import StanceError
 from stance.modelfolder import SHIPPED
-from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to_marks, statements
+from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to_marks, statements, whole_words
 from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
 from stance.quotes.people import People, Person
 from stance.quotes.segments import Quotation, Span, paragraphs, quotations, sentences
@@ -24,7 +25,10 @@ BATCH = 8
 AFTER = 60  # tokens behind a statement that are enough to see who said it
 EDGE = 32  # tokens from a section's border on which a tag counts in full
 SURE = 0.2  # least probability of a speaker; below it, who spoke last goes on
+PART = 0.1  # of the best token's probability that a neighbour needs to belong to the same description
+DETERMINERS = frozenset("the a an his her its their this that one another".split())
 NEAR = 120  # characters between a statement and the words that ascribe it
+_SEPARATES = re.compile(r"[.!?;:“”\"]|\b(?:said|says|told)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,37 +138,47 @@ def _speaker(
     """Return the person whose mentions got most, or the words that got most where they name nobody; `None` if nothing got much."""
     positions, p = points
     spans = tokens.offsets[positions]
-    share: dict[int, float] = {}
+    share: dict[Person, float] = {}
     named = np.zeros(len(p), dtype=bool)
     for mention in people.mentions:
         here = (spans[:, 0] < mention.end) & (spans[:, 1] > mention.start) & (spans[:, 1] > spans[:, 0])
-        if here.any():
-            index = people.persons.index(mention.person)
-            share[index] = share.get(index, 0.0) + float(p[here].sum())
-            named |= here
+        share[mention.person] = share.get(mention.person, 0.0) + float(p[here].sum())
+        named |= here
     rest = np.where(named, 0.0, p)
+    if item.direct:  # nobody calls himself by the words that he says
+        rest = np.where((spans[:, 0] >= item.start) & (spans[:, 1] <= item.end), 0.0, rest)
     first = last = int(rest.argmax())
-    while first > 0 and rest[first - 1] > 0.1 * rest.max() and positions[first - 1] == positions[first] - 1:
+    while first > 0 and rest[first - 1] > PART * rest.max():
         first -= 1
-    while last + 1 < len(rest) and rest[last + 1] > 0.1 * rest.max() and positions[last + 1] == positions[last] + 1:
+    while last + 1 < len(rest) and rest[last + 1] > PART * rest.max():
         last += 1
     described = float(rest[first : last + 1].sum())
-    best = max(share, key=lambda i: share[i], default=None)
+    best = max(share, key=lambda person: share[person], default=None)
     if best is not None and share[best] >= max(described, SURE):
-        return people.persons[best].name, people.persons[best]
-    if described < SURE:
-        return None
-    words = _whole_words(article, int(spans[first, 0]), int(spans[last, 1]))
-    words = re.sub(r"^(?:the|a|an|one|another)\s+", "", " ".join(words.split()), flags=re.I).strip(" ,.;:’'\"“”«»‘")
-    return (words, None) if re.search(r"\w", words) else None
+        return _with_partner(article, people, share, best), best
+    words = _description(article, *whole_words(article, int(spans[first, 0]), int(spans[last, 1])))
+    return (words, None) if described >= SURE and words else None
 
 
-def _whole_words(article: str, start: int, end: int) -> str:
-    while start > 0 and article[start - 1].isalnum() and article[start].isalnum():
-        start -= 1
-    while end < len(article) and article[end].isalnum() and article[end - 1].isalnum():
-        end += 1
-    return article[start:end]
+def _with_partner(article: str, people: People, share: dict[Person, float], best: Person) -> str:
+    """Return the name, or two if the article joins them: "Anna Kos, the mayor, and Jan Wilk said"."""
+    for one, two in pairwise(people.mentions):
+        pair = {one.person, two.person}
+        between = article[one.end : two.start]
+        joined = len(between) < NEAR and re.search(r"\band\b", between) and not _SEPARATES.search(between)
+        if joined and best in pair and len(pair) == 2 and min(share[person] for person in pair) > SURE / 2:
+            return f"{one.person.name}; {two.person.name}"
+    return best.name
+
+
+def _description(article: str, start: int, end: int) -> str:
+    """Return the words that describe an unnamed speaker, or nothing if they are a scrap."""
+    text = " ".join(article[start:end].split())
+    words = re.sub(r"^(?:the|a|an|one|another)\s+", "", text, flags=re.I).strip(" ,.;:’'\"“”«»‘")
+    before = re.search(r"([\w’']+)\s+$", article[max(0, start - 20) : start])
+    determined = text != words or (before is not None and before.group(1).lower() in DETERMINERS)
+    scrap = " " not in words and words.islower() and not words.endswith("s") and not determined
+    return "" if scrap or not re.search(r"\w", words) else words
 
 
 def _cue(article: str, tokens: Tokens, scores: np.ndarray, item: Found) -> str:
@@ -176,7 +190,7 @@ def _cue(article: str, tokens: Tokens, scores: np.ndarray, item: Found) -> str:
         start, end = int(tokens.offsets[run[0], 0]), int(tokens.offsets[run[-1], 1])
         distance = 0 if item.start <= start < item.end else max(item.start - end, start - item.end)
         if "\n" not in article[min(end, item.end) : max(start, item.start)] and distance < least:
-            best, least = _whole_words(article, start, end), distance
+            best, least = article[slice(*whole_words(article, start, end))], distance
     return " ".join(best.split())
 
 
