@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from stance.errors import InputError, StanceError
 from stance.labels import LABELS
@@ -81,7 +82,7 @@ def _show(
     told = [name for name in ("speaker", "context") if any(row.get(name) for row in rows)]
     table = Table(*told, "statement", "stance", *LABELS, "topic", box=None, pad_edge=False)
     for row, prediction in zip(rows, found, strict=True):
-        words = [_escape(str(row.get(name) or "")) for name in (*told, "text")]
+        words = [Text(str(row.get(name) or "")) for name in (*told, "text")]
         numbers = [f"{prediction.scores[label]:.2f}" for label in LABELS]
         table.add_row(*words, prediction.label or "(abstained)", *numbers, f"{prediction.topic:.2f}")
     Console(width=None if sys.stdout.isatty() else 120 + 20 * len(told)).print(table)
@@ -246,8 +247,9 @@ def _show_statements(statements: list[Any]) -> None:
     table = Table("speaker", "stance", "score", "statement", box=None, pad_edge=False)
     for statement in statements:
         stance = statement.prediction.label or "(abstained)"
-        words = [_escape(" ".join(text.split())) for text in (statement.speaker or "(nobody named)", statement.text)]
-        table.add_row(words[0], stance if statement.on_topic else "off topic", f"{statement.prediction.score:.2f}", words[1])
+        words = [Text(" ".join(text.split())) for text in (statement.speaker or "(nobody named)", statement.text)]
+        told = (stance, f"{statement.prediction.score:.2f}") if statement.on_topic else ("off topic", "")
+        table.add_row(words[0], *told, words[1])
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -255,7 +257,7 @@ def _show_speakers(tally: Any) -> None:
     table = Table("speaker", *LABELS, "abstained", "off topic", box=None, pad_edge=False)
     for speaker in tally.speakers():
         counts = [str(speaker.counts[label]) for label in (*LABELS, "")]
-        table.add_row(_escape(speaker.name), *counts, str(speaker.off_topic))
+        table.add_row(Text(speaker.name), *counts, str(speaker.off_topic))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -402,10 +404,6 @@ def _progress() -> Progress:
 
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _complain(message: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from stance.errors import InputError
 from stance.labels import LABELS
 from stance.results import Statement
 from stance.tally import Tally
@@ -25,6 +26,7 @@ mark { background: none; color: inherit; padding: .1em .15em; border-radius: .15
 mark.supporting { background: #d6ebf8; border-bottom: 3px solid #0072b2; }
 mark.opposing { background: #fbe3d2; border-bottom: 3px double #b84e00; }
 mark.neutral { background: #f0f0f0; border-bottom: 2px dotted #555; }
+mark.abstained { border: 1px dashed #555; }
 mark.off { border-bottom: 1px dotted #999; }
 .tag { font-size: .72rem; line-height: 1; border: 1px solid currentColor; border-radius: .6em; padding: .1em .5em;
   margin: 0 .2em; }
@@ -57,7 +59,9 @@ class Page:
         self.tally = Tally()
 
     def __enter__(self) -> Page:
-        self._body = tempfile.TemporaryFile("w+", encoding="utf-8")
+        if not self.path.absolute().parent.is_dir():
+            raise InputError(f"{self.path}: expected a folder to write into, found none at {self.path.absolute().parent}")
+        self._body = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         return self
 
     def add(self, name: str, article: str, statements: Sequence[Statement]) -> None:
@@ -67,10 +71,10 @@ class Page:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._body as body:
-            if kind is not None:
+            if kind is not None or not self.tally.articles:
                 return
             temporary = self.path.with_name(f".{self.path.name}.part")
-            with temporary.open("w", encoding="utf-8") as file:
+            with temporary.open("w", encoding="utf-8", errors="replace") as file:
                 file.write(self._head())
                 body.seek(0)
                 while chunk := body.read(1 << 16):
@@ -106,11 +110,13 @@ class Page:
 
 def _table(tally: Tally) -> str:
     rows = []
-    for speaker in tally.speakers():
+    speakers = tally.speakers()
+    abstained = any(speaker.counts[""] for speaker in speakers)
+    for speaker in speakers:
         if not speaker.side:
             continue
         cells = "".join(f'<td class="n">{speaker.counts[label]}</td>' for label in LABELS)
-        if any(s.counts[""] for s in tally.speakers()):
+        if abstained:
             cells += f'<td class="n">{speaker.counts[""]}</td>'
         rows.append(
             f'<tr><th scope="row">{html.escape(speaker.name)}</th><td>{html.escape(speaker.role)}</td>{cells}'
@@ -118,7 +124,7 @@ def _table(tally: Tally) -> str:
         )
     if not rows:
         return "<p>No statement on this matter was found.</p>"
-    names = [*LABELS, *(["abstained"] if any(s.counts[""] for s in tally.speakers()) else []), "on other matters"]
+    names = [*LABELS, *(["abstained"] if abstained else []), "on other matters"]
     head = "".join(f'<th scope="col" class="n">{name}</th>' for name in names)
     repeated = f"; {tally.repeated} repeated ones counted once" if tally.repeated else ""
     return (
@@ -135,7 +141,7 @@ def _article(number: int, name: str, article: str, statements: Sequence[Statemen
         parts.append(_marked(statement))
         place = statement.end
     parts.append(html.escape(article[place:]))
-    text = "".join(parts).replace("\r\n", "\n")
+    text = "".join(parts)
     paragraphs = "".join(f"<p>{part.strip()}</p>\n" for part in text.split("\n\n") if part.strip())
     title = f'<h2 id="a{number}">{html.escape(name)}</h2>'
     return f'<section aria-labelledby="a{number}">{title}\n<article>\n{paragraphs}</article></section>\n'
@@ -143,7 +149,7 @@ def _article(number: int, name: str, article: str, statements: Sequence[Statemen
 
 def _marked(statement: Statement) -> str:
     label = statement.prediction.label or ""
-    kind = label if statement.on_topic else "off"
+    kind = (label or "abstained") if statement.on_topic else "off"
     told = f"{label or 'abstained'} {statement.prediction.score:.2f}" if statement.on_topic else "other matter"
     sign = f"{_SIGNS[label]} " if statement.on_topic else ""
     words = html.escape(statement.text)

@@ -16,7 +16,7 @@ class Speaker:
     """What one speaker says on the target.
 
     Attributes:
-        name: As the articles call them; the fullest form met so far.
+        name: As the articles call them.
         role: The first role met.
         counts: Number of statements on the target, by label; those that abstain under an empty label.
         off_topic: Number of statements on other matters.
@@ -49,14 +49,13 @@ class Tally:
         self.repeated = 0
 
     def add(self, statements: Iterable[Statement]) -> None:
-        """Count the statements of one article."""
+        """Count the statements of one article; a joint statement counts for each of its speakers."""
         self.articles += 1
-        for statement in statements:
-            name = statement.speaker or "(nobody named)"
+        for statement, name in ((s, name) for s in statements for name in (s.speaker or "(nobody named)").split("; ")):
             speaker = self._speakers.setdefault(name.casefold(), Speaker(name))
             speaker.role = speaker.role or statement.role
             words = " ".join(re.findall(r"\w+", statement.text.casefold()))
-            digest = hashlib.blake2b(f"{name.casefold()}\n{words}".encode(), digest_size=12).digest()
+            digest = hashlib.blake2b(f"{name.casefold()}\n{words}".encode("utf-8", "replace"), digest_size=12).digest()
             if digest in self._seen:
                 self.repeated += 1
                 continue

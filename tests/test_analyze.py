@@ -64,7 +64,9 @@ def test_a_quotation_in_several_articles_counts_once():
     speakers = {s.name: s for s in tally.speakers()}
     assert tally.repeated == 1 and tally.articles == 3
     assert speakers["Anna Kos"].side == "both" and speakers["Jan Wilk"].side == "for" and speakers["Jan Wilk"].off_topic == 1
-    assert tally.sides() == {"for": ["Jan Wilk"], "against": [], "both": ["Anna Kos"], "open": ["(nobody named)"]}
+    tally.add([statement("Anna Kos; Eva Orr", "Both of us.", "supporting")])
+    assert {s.name: s.side for s in tally.speakers()}["Eva Orr"] == "for"
+    assert tally.sides() == {"for": ["Eva Orr", "Jan Wilk"], "against": [], "both": ["Anna Kos"], "open": ["(nobody named)"]}
 
 
 class _Text(HTMLParser):
@@ -108,6 +110,10 @@ def test_the_page_tells_everything_in_text_and_escapes_what_it_shows(tmp_path):
 def test_no_page_is_left_by_a_failure(tmp_path):
     with pytest.raises(RuntimeError), Page(tmp_path / "p.html", "t", "m"):
         raise RuntimeError
+    with Page(tmp_path / "p.html", "t", "m"):
+        pass  # no article, no page
+    with pytest.raises(InputError, match="folder"), Page(tmp_path / "none" / "p.html", "t", "m"):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -55,11 +56,15 @@ def test_files_folders_and_tables(tmp_path):
     (tmp_path / "a.txt").write_text("First.", encoding="utf-8")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "c.txt").write_bytes(b"\xff\xfe")
-    (tmp_path / "t.jsonl").write_text('{"id": 7, "text": "Third."}\n{"id": 8, "text": " "}\nnot json\n{"text": 5}\n')
+    (tmp_path / "d.txt").write_bytes("\ufeffOne.\r\n\r\nTwo.".encode())
+    rows = [{"id": 7, "text": "Third."}, {"id": 8, "text": " "}, None, {"text": 5}, {"id": 0}, {"text": "half \ud800"}]
+    lines = ["not json" if row is None else json.dumps(row) for row in rows]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n")
     found = list(read_articles([tmp_path, tmp_path / "t.jsonl"]))
-    assert [a.text for a in found if a.error is None] == ["First.", "Second.", "Third."]
+    assert [a.text for a in found if a.error is None] == ["First.", "Second.", "One.\n\nTwo.", "Third.", "half \ufffd"]
     errors = {a.name.split("/")[-1]: a.error for a in found if a.error}
     assert "UTF-8" in errors["c.txt"] and "empty" in errors["8"]
+    assert "nothing" in errors["0"]
     assert "JSON" in errors["t.jsonl, line 3"] and "int" in errors["t.jsonl, line 4"]
 
 

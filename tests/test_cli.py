@@ -33,6 +33,12 @@ def test_statements_as_arguments(cli):
     assert "supporting" in done.stdout and "opposing" in done.stdout
 
 
+def test_markup_in_a_statement_is_text(cli):
+    done = cli("predict", r"We will send soldiers \[/x] to Ukraine [bold] :warning:")
+    assert done.returncode == 0 and done.stderr == ""
+    assert r"\[/x] to Ukraine [bold] :warning:" in done.stdout
+
+
 def test_json_lines(cli):
     done = cli("predict", YES, NO, "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]

@@ -21,6 +21,7 @@ OUTPUTS = KEY.stop
 what a word that names one offers."""
 
 _FORBIDDEN = -1e9
+_SMALL = frozenset("a an and at by for from in of on or the to with".split())
 _STEP = np.zeros((len(TAGS), len(TAGS)))  # a statement goes on only where one of its form has begun
 _STEP[0, [2, 4]] = _STEP[1:3, 4] = _STEP[3:5, 2] = _FORBIDDEN
 
@@ -70,7 +71,7 @@ def fit_to_marks(article: str, found: Sequence[Found], quotations: Sequence[Quot
     """Move the borders of statements to the quotation marks and words that they all but reach.
 
     A direct statement that covers most of a quotation, or of several, gets the words between their marks. No border of a
-    reported one parts a quotation: what is cut is taken in whole. Outer marks, spaces and commas go.
+    reported one parts a quotation: what is cut is taken in whole. Spaces, commas and dashes at its ends go.
     """
     fitted: list[Found] = []
     for item in found:
@@ -89,19 +90,23 @@ def fit_to_marks(article: str, found: Sequence[Found], quotations: Sequence[Quot
         previous = fitted[-1].end if fitted else 0
         start, end = _strip(article, *whole_words(article, max(start, previous), end))
         direct = item.direct or _inside(touched, start, end)
-        if _says_something(article[start:end], direct, touched):
+        spoken = any(q.inner.of(article)[-1:] in ".,!?…" for q in touched)
+        if _says_something(article[start:end], direct, spoken, touched):
             fitted.append(Found(start, end, direct))
     return fitted
 
 
-def _says_something(text: str, direct: bool, touched: Sequence[Quotation]) -> bool:
-    """Whether a span is more than a scrap of the tagger's, or the title of a book in quotation marks."""
+def _says_something(text: str, direct: bool, spoken: bool, touched: Sequence[Quotation]) -> bool:
+    """Whether a span is more than a scrap of the tagger's, or the title of a book in quotation marks.
+
+    What ends with a point or comma inside its marks (`spoken`) was said.
+    """
     words = re.findall(r"\w+", text)
-    if not direct:
-        return len(words) >= 3 or (bool(words) and bool(touched))
-    capitals = all(word[0].isupper() for word in words if len(word) > 3) and words[-1:] and words[-1][0].isupper()
-    title = capitals and 1 < len(words) <= 6 and text[-1].isalnum()
-    return bool(words) and not title
+    if not words or not direct:
+        return len(words) >= 2 or (bool(words) and bool(touched))
+    weighty = [word for word in words if word.lower() not in _SMALL]
+    title = 1 < len(words) <= 6 and not text.isupper() and all(word[0].isupper() for word in weighty) and bool(touched)
+    return spoken or not title
 
 
 def whole_words(article: str, start: int, end: int) -> tuple[int, int]:

@@ -105,7 +105,7 @@ class People:
                 self._add(name.title() if name.isupper() else name)
         for (span, titles), name in zip(runs, full, strict=True):
             person = self._named(name)
-            if person is None and titles and titles[-1].lower().rstrip(".") in _TITLES and " " not in name and name[1:].islower():
+            if person is None and titles and titles[-1].lower().rstrip(".") in _TITLES and " " not in name and not name.isupper():
                 person = Person(name)  # a surname after a title, and nowhere more
                 self.persons.append(person)
             if person is not None:

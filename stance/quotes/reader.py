@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -79,13 +80,15 @@ class QuoteReader:
         found = [item for item in found if tokens.within(item.start, item.end).any()]
         split = [sentences(article, part, each) for part, each in zip(parts, marks, strict=True)]
         people = People(article)
+        partners = _partners(article, people)
+        cues = _cue_runs(tokens, scores[:, CUE])
         quotes: list[Quote] = []
         last: tuple[str, Person | None] = ("", None)
         for item, points in zip(found, (_point(tokens, sections, outputs, item) for item in found), strict=True):
-            last = _speaker(article, tokens, points, people, item) or last
+            last = _speaker(article, tokens, points, people, partners, item) or last
             name, person = last
             form = "direct" if item.direct else "mixed" if _holds_quotation(item, marks) else "reported"
-            cue = _cue(article, tokens, scores[:, CUE], item)
+            cue = _cue(article, cues, item)
             context = _context(article, split, item)
             quotes.append(
                 Quote(name, person.role if person else "", article[item.start : item.end], item.start, item.end, form, cue, context)
@@ -133,14 +136,20 @@ def _point(tokens: Tokens, sections: list[slice], outputs: list[np.ndarray], ite
 
 
 def _speaker(
-    article: str, tokens: Tokens, points: tuple[np.ndarray, np.ndarray], people: People, item: Found
+    article: str,
+    tokens: Tokens,
+    points: tuple[np.ndarray, np.ndarray],
+    people: People,
+    partners: list[tuple[Person, Person]],
+    item: Found,
 ) -> tuple[str, Person | None] | None:
     """Return the person whose mentions got most, or the words that got most where they name nobody; `None` if nothing got much."""
     positions, p = points
     spans = tokens.offsets[positions]
     share: dict[Person, float] = {}
     named = np.zeros(len(p), dtype=bool)
-    for mention in people.mentions:
+    first, last = (bisect_left(people.mentions, int(edge), key=lambda m: m.start) for edge in (spans[0, 0], spans[-1, 1]))
+    for mention in people.mentions[max(0, first - 1) : last]:
         here = (spans[:, 0] < mention.end) & (spans[:, 1] > mention.start) & (spans[:, 1] > spans[:, 0])
         share[mention.person] = share.get(mention.person, 0.0) + float(p[here].sum())
         named |= here
@@ -155,19 +164,26 @@ def _speaker(
     described = float(rest[first : last + 1].sum())
     best = max(share, key=lambda person: share[person], default=None)
     if best is not None and share[best] >= max(described, SURE):
-        return _with_partner(article, people, share, best), best
+        return _with_partner(partners, share, best), best
     words = _description(article, *whole_words(article, int(spans[first, 0]), int(spans[last, 1])))
     return (words, None) if described >= SURE and words else None
 
 
-def _with_partner(article: str, people: People, share: dict[Person, float], best: Person) -> str:
-    """Return the name, or two if the article joins them: "Anna Kos, the mayor, and Jan Wilk said"."""
+def _partners(article: str, people: People) -> list[tuple[Person, Person]]:
+    """Return the pairs of persons that the article joins: "Anna Kos, the mayor, and Jan Wilk said"."""
+    pairs = []
     for one, two in pairwise(people.mentions):
-        pair = {one.person, two.person}
-        between = article[one.end : two.start]
-        joined = len(between) < NEAR and re.search(r"\band\b", between) and not _SEPARATES.search(between)
-        if joined and best in pair and len(pair) == 2 and min(share[person] for person in pair) > SURE / 2:
-            return f"{one.person.name}; {two.person.name}"
+        between = article[one.end : two.start] if two.start - one.end < NEAR else ""
+        if one.person is not two.person and re.search(r"\band\b", between) and not _SEPARATES.search(between):
+            pairs.append((one.person, two.person))
+    return pairs
+
+
+def _with_partner(partners: list[tuple[Person, Person]], share: dict[Person, float], best: Person) -> str:
+    """Return the name, or two if the article joins them and the model points at both."""
+    for pair in partners:
+        if best in pair and min(share.get(person, 0.0) for person in pair) > SURE / 2:
+            return "; ".join(person.name for person in pair)
     return best.name
 
 
@@ -181,15 +197,20 @@ def _description(article: str, start: int, end: int) -> str:
     return "" if scrap or not re.search(r"\w", words) else words
 
 
-def _cue(article: str, tokens: Tokens, scores: np.ndarray, item: Found) -> str:
-    """Return the nearest run of tokens that are likelier than not a cue."""
+def _cue_runs(tokens: Tokens, scores: np.ndarray) -> list[tuple[int, int]]:
+    """Return the start and end of each run of tokens that are likelier than not a cue."""
     likely = np.flatnonzero((scores > 0) & (tokens.offsets[:, 1] > tokens.offsets[:, 0]))
     runs = np.split(likely, np.flatnonzero(np.diff(likely) > 1) + 1) if len(likely) else []
+    return [(int(tokens.offsets[run[0], 0]), int(tokens.offsets[run[-1], 1])) for run in runs]
+
+
+def _cue(article: str, runs: list[tuple[int, int]], item: Found) -> str:
+    """Return the nearest cue in the statement's line."""
     best, least = "", NEAR + 1
-    for run in runs:
-        start, end = int(tokens.offsets[run[0], 0]), int(tokens.offsets[run[-1], 1])
+    near = slice(*(bisect_left(runs, (edge, 0)) for edge in (item.start - 2 * NEAR, item.end + 2 * NEAR)))
+    for start, end in runs[near]:
         distance = 0 if item.start <= start < item.end else max(item.start - end, start - item.end)
-        if "\n" not in article[min(end, item.end) : max(start, item.start)] and distance < least:
+        if distance < least and "\n" not in article[min(end, item.end) : max(start, item.start)]:
             best, least = article[slice(*whole_words(article, start, end))], distance
     return " ".join(best.split())
 
@@ -222,5 +243,8 @@ def load_reader(folder: str | Path | None = None) -> QuoteReader:
     path = folder / META_FILE
     if not path.is_file():
         raise StanceError(f"{folder}: expected a quote reader's folder with {META_FILE}, found none; train one with 'make quotes'")
-    digests = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    try:
+        digests = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StanceError(f"{path}: expected the description of a quote reader, found {error!r}; copy the folder again") from None
     return QuoteReader(ArticleEncoder(folder / "tokenizer.json"), OnnxBackend(folder, digests))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 OVERLAP = 0.5  # least F1 of characters; conventions differ on whether "that", commas and marks belong to a statement
@@ -34,14 +35,16 @@ def spans(statements: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
 
 def same_speaker(expected: str, found: str) -> bool:
     """Whether two ways to name speakers agree: equal, or one holds all words of the other; of several speakers, all."""
-    wanted, given = (sorted(_words(part) for part in re.split(r";|, and | and ", name)) for name in (expected, found))
-    if len(wanted) != len(given):
-        return False
-    return all(a and b and (set(a) <= set(b) or set(b) <= set(a)) for a, b in zip(wanted, given, strict=True))
+    if ";" in expected or ";" in found:
+        wanted, given = ([_words(part) for part in re.split(r";| and ", name)] for name in (expected, found))
+    else:
+        wanted, given = [_words(expected)], [_words(found)]
+    orders = permutations(given) if len(wanted) == len(given) <= 4 else iter(())
+    return any(all(a and b and (a <= b or b <= a) for a, b in zip(wanted, order, strict=True)) for order in orders)
 
 
-def _words(name: str) -> list[str]:
-    return [word for word in re.findall(r"\w+", name.casefold()) if word not in ("the", "a", "an", "of")]
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"\w+", name.casefold())) - {"the", "a", "an", "of"}
 
 
 def score(articles: Iterable[tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]]) -> dict[str, float]:
