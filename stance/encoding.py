@@ -31,6 +31,22 @@ class Window:
     type_ids: list[int]
 
 
+def open_tokenizer(file: Path) -> Tokenizer:
+    """Open a `tokenizer.json`, with its own truncation and padding switched off.
+
+    Raises:
+        StanceError: If the file is no tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise StanceError(f"{file}: expected a tokenizer, found {error}") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # "</s>" typed by a user is text, not markup
+    return tokenizer
+
+
 class PairEncoder:
     """Encodes pairs for one tokenizer.
 
@@ -41,13 +57,7 @@ class PairEncoder:
     """
 
     def __init__(self, tokenizer_file: Path, *, window: int = 128, context_tokens: int = 64) -> None:
-        try:
-            self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        except Exception as error:  # the Rust side raises bare Exception
-            raise StanceError(f"{tokenizer_file}: expected a tokenizer, found {error}") from None
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
-        self.tokenizer.encode_special_tokens = True  # "</s>" typed by a user is text, not markup
+        self.tokenizer = open_tokenizer(tokenizer_file)
         self.window = window
         self.context_tokens = context_tokens
         self.pad_id = next((i for t in ("<pad>", "[PAD]") if (i := self.tokenizer.token_to_id(t)) is not None), 0)

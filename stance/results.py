@@ -85,8 +85,8 @@ class Prediction(Mapping[str, Any]):
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """One attributed statement of an article, with its stance.
+class Quote:
+    """One attributed statement of an article.
 
     Attributes:
         speaker: The fullest name that the article gives; a description where it gives no name; empty where it names nobody.
@@ -97,7 +97,6 @@ class Statement:
         form: `direct`, `reported` or `mixed` (reported, with a part in quotation marks).
         cue: The words that ascribe it, such as "said" or "according to"; empty where there are none.
         context: The sentence or two before it.
-        prediction: Its stance.
     """
 
     speaker: str
@@ -108,6 +107,20 @@ class Statement:
     form: str
     cue: str
     context: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as a dict."""
+        return {field.name: getattr(self, field.name) for field in fields(Quote)}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Quote):
+    """A quote with its stance.
+
+    Attributes:
+        prediction: The stance; the other attributes are those of `Quote`.
+    """
+
     prediction: Prediction
 
     @property
@@ -121,5 +134,4 @@ class Statement:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `stance analyze --json` writes of a statement."""
-        names = ("speaker", "role", "text", "start", "end", "form", "cue", "context")
-        return {name: getattr(self, name) for name in names} | {"on_topic": self.on_topic} | self.prediction.to_dict()
+        return Quote.to_dict(self) | {"on_topic": self.on_topic} | self.prediction.to_dict()

@@ -1,5 +1,5 @@
 """Quote extraction: who says what in an article."""
 
-from stance.quotes.reader import Quote, QuoteReader, load_reader
+from stance.quotes.reader import QuoteReader, load_reader
 
-__all__ = ["Quote", "QuoteReader", "load_reader"]
+__all__ = ["QuoteReader", "load_reader"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
+from stance.encoding import open_tokenizer
 from stance.errors import StanceError
 from stance.quotes.segments import paragraphs
 
@@ -45,13 +45,7 @@ class ArticleEncoder:
     """
 
     def __init__(self, tokenizer_file: Path) -> None:
-        try:
-            self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        except Exception as error:  # the Rust side raises bare Exception
-            raise StanceError(f"{tokenizer_file}: expected a tokenizer, found {error}") from None
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
-        self.tokenizer.encode_special_tokens = True  # "[SEP]" typed by a user is text, not markup
+        self.tokenizer = open_tokenizer(tokenizer_file)
         special = [self.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")]
         if None in special:
             raise StanceError(f"{tokenizer_file}: expected a tokenizer of BERT's kind, found one without [CLS] and [SEP]")

@@ -6,10 +6,8 @@ import json
 import math
 import re
 from bisect import bisect_left
-from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to
 from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
 from stance.quotes.people import People, Person
 from stance.quotes.segments import Quotation, Span, paragraphs, quotations, sentences
+from stance.results import Quote
 
 META_FILE = "quotes.json"
 BATCH = 8
@@ -30,24 +29,6 @@ PART = 0.1  # of the best token's probability that a neighbour needs to belong t
 DETERMINERS = frozenset("the a an his her its their this that one another".split())
 NEAR = 120  # characters between a statement and the words that ascribe it
 _SEPARATES = re.compile(r"[.!?;:“”\"]|\b(?:said|says|told)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """One attributed statement; attributes as in `stance.Statement`, which adds the stance."""
-
-    speaker: str
-    role: str
-    text: str
-    start: int
-    end: int
-    form: str
-    cue: str
-    context: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as a dict."""
-        return asdict(self)
 
 
 class QuoteReader:
