@@ -214,9 +214,9 @@ def analyze(
     from stance.tally import Tally
 
     analyzer = Analyzer(load(model), load_reader(reader), target=target, min_score=min_score)
-    tally, rejected, shown = Tally(), 0, None
-    pages = Page(html, target or DEFAULT_TARGET, str(analyzer.classifier.info)) if html else nullcontext()
-    with pages as page, _progress() as progress:
+    page = Page(html, target or DEFAULT_TARGET, str(analyzer.classifier.info)) if html else None
+    tally, rejected, shown = page.tally if page else Tally(), 0, None
+    with page or nullcontext(), _progress() as progress:
         task = progress.add_task("analyze", total=None)
         for item in read_articles(article):
             if item.error is not None:
@@ -224,10 +224,11 @@ def analyze(
                 _complain(f"{item.name}: {item.error}; set aside")
                 continue
             statements = analyzer.analyze(item.text)
-            tally.add(statements)
-            shown = statements if tally.articles == 1 else None
             if page:
                 page.add(item.name, item.text, statements)
+            else:
+                tally.add(statements)
+            shown = statements if tally.articles == 1 else None
             if as_json:
                 for statement in statements:
                     _print(json.dumps({"article": item.name, **statement.to_dict()}, ensure_ascii=False))
