@@ -1,4 +1,4 @@
-"""Quote extraction on articles with marked statements, beside textacy's direct quotations.
+"""Quote extraction on articles with marked statements, beside the bare quotation marks and textacy's direct quotations.
 
     python benchmarks/quotes.py data/articles/test.jsonl            # this project's sets, or folders of .txt with .jsonl beside
     python benchmarks/quotes.py --polnear FOLDER dev|test           # PolNeAR 1.0: articles.tar.gz and *.jsonl.gz of that split
@@ -22,7 +22,9 @@ from sklearn.metrics import f1_score
 
 from stance.analysis import Analyzer
 from stance.quotes import load_reader
+from stance.quotes.people import People
 from stance.quotes.scoring import match, same_speaker, spans
+from stance.quotes.segments import paragraphs, quotations
 from stance.tables import read_rows
 
 SAYING = frozenset(
@@ -102,6 +104,17 @@ def textacy() -> Callable[[str], list[dict[str, Any]]]:
     return read
 
 
+def quotation_marks(text: str) -> list[dict[str, Any]]:
+    """Take each quotation of three words or more for a statement of the person whose name stands nearest."""
+    found = []
+    people = People(text)
+    for q in (q for part in paragraphs(text) for q in quotations(text, part) if len(q.inner.of(text).split()) >= 3):
+        outside = (m for m in people.mentions if m.end <= q.start or m.start >= q.end)
+        nearest = min(outside, key=lambda m: max(q.start - m.end, m.start - q.end), default=None)
+        found.append({"start": q.inner.start, "end": q.inner.end, "speaker": nearest.person.name if nearest else ""})
+    return found
+
+
 def measure(articles: Sequence[Mapping[str, Any]], read: Callable[[str], list[dict[str, Any]]]) -> dict[str, float]:
     """Return the figures of one reader."""
     count: Counter[str] = Counter()
@@ -169,7 +182,10 @@ def main() -> None:
         else {str(path): list(marked(path)) for path in options.sets}
     )
     reader = load_reader(options.reader)
-    sides: dict[str, Callable[[str], list[dict[str, Any]]]] = {"stance": lambda text: [q.to_dict() for q in reader.read(text)]}
+    sides: dict[str, Callable[[str], list[dict[str, Any]]]] = {
+        "stance": lambda text: [q.to_dict() for q in reader.read(text)],
+        "quotation marks": quotation_marks,
+    }
     if options.textacy:
         sides["textacy"] = textacy()
     for name, articles in sets.items():

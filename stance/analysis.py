@@ -49,7 +49,7 @@ class Analyzer:
         quotes = [quote for quote in self.reader.read(article) if any(map(str.isalnum, quote.text))]
         rows = [{"text": quote.text, "context": quote.context or None, "target": self.target} for quote in quotes]
         found = self.classifier.predict(rows, min_score=self.min_score)
-        return [Statement(**quote.to_dict(), prediction=prediction) for quote, prediction in zip(quotes, found, strict=True)]
+        return [Statement(**q.to_dict(), prediction=p, reader=self.reader.info) for q, p in zip(quotes, found, strict=True)]
 
     def analyze_iter(self, articles: Iterable[str]) -> Iterator[list[Statement]]:
         """Yield the statements of each article of a stream, in constant memory."""

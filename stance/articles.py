@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from stance.errors import InputError
 from stance.tables import FORMATS, read_rows
 
+TEXT = (".txt", ".txt.gz")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -47,9 +50,9 @@ def read_articles(sources: Iterable[str | Path]) -> Iterator[Article]:
             continue
         path = Path(source)
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*.txt") if file.is_file())
+            files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(TEXT) and file.is_file())
             if not files:
-                raise InputError(f"{path}: expected a folder with .txt files, found none in it")
+                raise InputError(f"{path}: expected a folder with {' or '.join(TEXT)} files, found none in it")
             for file in files:
                 yield _text(file)
         elif Path(path.name.removesuffix(".gz")).suffix.lower() in FORMATS:
@@ -60,7 +63,10 @@ def read_articles(sources: Iterable[str | Path]) -> Iterator[Article]:
 
 def _text(path: Path) -> Article:
     try:
-        return _decoded(str(path), path.read_bytes())
+        data = path.read_bytes()
+        return _decoded(str(path), gzip.decompress(data) if path.suffix.lower() == ".gz" else data)
+    except (EOFError, zlib.error) as error:
+        return Article(str(path), "", f"expected a gzipped text, found {error}")
     except OSError as error:
         return Article(str(path), "", error.strerror or str(error))
 

@@ -24,7 +24,7 @@ def calibrate(folder: Path, config: Config) -> None:
         folder: A run or a model folder.
         config: Names the labelled rows; those that fit into one window are used.
     """
-    examples = [example for file in config.data.calibration or [config.data.dev] for example in read_labelled(file)]
+    examples = [example for file in config.data.calibration or config.data.dev for example in read_labelled(file)]
     model, meta = load(folder), read_meta(folder)
     windows = [model.windows(example.row()) for example in examples]
     fit = [i for i, found in enumerate(windows) if len(found) == 1]

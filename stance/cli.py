@@ -214,7 +214,8 @@ def analyze(
     from stance.tally import Tally
 
     analyzer = Analyzer(load(model), load_reader(reader), target=target, min_score=min_score)
-    page = Page(html, target or DEFAULT_TARGET, str(analyzer.classifier.info)) if html else None
+    models = f"{analyzer.reader.info} and {analyzer.classifier.info}"
+    page = Page(html, target or DEFAULT_TARGET, models) if html else None
     tally, rejected, shown = page.tally if page else Tally(), 0, None
     with page or nullcontext(), _progress() as progress:
         task = progress.add_task("analyze", total=None)

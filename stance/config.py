@@ -95,7 +95,7 @@ class DataSection(_Section):
 
     Attributes:
         train: What to learn from: a file, or several sets, each a file or a `Source`.
-        dev: Labelled rows that choose the checkpoint.
+        dev: Labelled sets, a file or several, that choose the checkpoint.
         calibration: Labelled sets, a file or several, that the temperatures are fitted on; by default dev. Rows as hard as the
             texts to come make honest scores.
         test: Labelled sets, a file or several, that the exported model is measured on, for its card; never used to choose anything.
@@ -107,7 +107,7 @@ class DataSection(_Section):
     """
 
     train: list[Source] = Field(min_length=1)
-    dev: Path
+    dev: list[Path] = Field(min_length=1)
     calibration: list[Path] = []
     test: list[Path] = []
     unlabelled: Path | None = None
@@ -120,7 +120,7 @@ class DataSection(_Section):
         items = value if isinstance(value, list) else [value]
         return [{"path": str(item)} if isinstance(item, str | Path) else item for item in items]
 
-    @field_validator("calibration", "test", mode="before")
+    @field_validator("dev", "calibration", "test", mode="before")
     @classmethod
     def _none_one_or_many(cls, value: Any) -> Any:
         return _listed(value)
@@ -246,8 +246,8 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise InputError(f"{path}: {_explain(error)}") from None
     data = config.data
     files = [("train", Path(source.path)) for source in data.train if source.is_file] + [("test", file) for file in data.test]
-    files += [("calibration", file) for file in data.calibration]
-    for name, file in [*files, ("dev", data.dev), ("unlabelled", data.unlabelled)]:
+    files += [(name, file) for name in ("dev", "calibration") for file in getattr(data, name)]
+    for name, file in [*files, ("unlabelled", data.unlabelled)]:
         if file is not None and not file.is_file():
             raise InputError(f"{path}: data.{name}: expected a file, found none at {file}")
     return config

@@ -51,7 +51,8 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
 
     Args:
         source: A path (or several), a DataFrame, a `datasets.Dataset` or a list of dicts. Columns `text` and `label` are
-            required; `target`, `context`, `on_topic`, `id`, `group` are used where they exist; others stay in `extra`.
+            required; `target`, `context`, `on_topic`, `id`, `group` are used where they exist; others stay in `extra`. A row of
+            JSON with a list of `statements` is an article: each of its statements is one example, with its context.
         where: Conditions `column=value` or `column!=value` that a row must meet, all of them.
 
     Raises:
@@ -79,7 +80,13 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
 def _sources(source: Any) -> Iterator[tuple[str, Row]]:
     if isinstance(source, str | Path):
         for row in read_rows(source):
-            yield f"{source}, line {row.line}", row
+            if isinstance(row.values.get("statements"), list):  # an article with its statements marked
+                from stance.quotes.context import marked_statements
+
+                for number, values in enumerate(marked_statements(row.values), 1):
+                    yield f"{source}, line {row.line}, statement {number}", Row(row.line, values)
+            else:
+                yield f"{source}, line {row.line}", row
     elif isinstance(source, list | tuple) and source and isinstance(source[0], str | Path):
         for path in source:
             yield from _sources(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ def write_card(folder: Path, config: Config, reports: Mapping[str, Report], pari
     encoder = config.model.vocabulary_from or config.model.backbone
     backbone = Path(encoder).name
     further = f", going on from the weights of `{Path(config.model.backbone).name}`" if config.model.vocabulary_from else ""
-    calibration = config.data.calibration or [config.data.dev]
+    calibration = config.data.calibration or config.data.dev
     front = {
         "language": "en",
         "license": "apache-2.0",
@@ -65,8 +65,8 @@ target: {"; ".join(config.targets)}. The statement may come with the sentence or
 - Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed
   {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
-- Dev: `{config.data.dev.name}` (SHA-256 {sha256(config.data.dev)[:12]}…), used to choose the checkpoint.
-- Calibration: {"; ".join(f"`{file.name}` (SHA-256 {sha256(file)[:12]}…)" for file in calibration)}, used to fit the temperatures.
+- Dev: {_named(config.data.dev)}, used to choose the checkpoint.
+- Calibration: {_named(calibration)}, used to fit the temperatures.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
 
 {FIGURES}
@@ -93,6 +93,11 @@ chose the checkpoint, so their figures flatter; judge by the test rows. These se
 def _runs(folder: Path) -> str:
     count = read_meta(folder).averaged_runs
     return "a single run" if count == 1 else f"the mean of the weights of {count} runs that began alike"
+
+
+def _named(files: Sequence[Path]) -> str:
+    """Name sets by folder, file and digest."""
+    return "; ".join(f"`{file.parent.name}/{file.name}` (SHA-256 {sha256(file)[:12]}…)" for file in files)
 
 
 def _source(source: Source) -> str:

@@ -15,6 +15,7 @@ from stance.labels import DEFAULT_TARGET, LABELS
 
 META_FILE = "stance.json"
 WEIGHTS = ("model.onnx", "model.safetensors")
+TOKENIZER = "tokenizer.json"
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -33,7 +34,7 @@ class ModelMeta:
         topic_temperature: Divides the logit of the topic.
         averaged_runs: How many runs' weights were averaged.
         library_version: The version of this library that wrote the folder.
-        sha256: SHA-256 of each file of weights, by file name.
+        sha256: SHA-256 of the tokenizer and of each file of weights, by file name.
     """
 
     name: str
@@ -50,13 +51,13 @@ class ModelMeta:
 
     @property
     def revision(self) -> str:
-        """Twelve digits that change with whatever changes an answer: weights, temperatures, windows, template."""
+        """Twelve digits that change with whatever changes an answer: weights, tokenizer, temperatures, windows, template."""
         told = {key: value for key, value in asdict(self).items() if key not in ("name", "averaged_runs", "library_version")}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     def write(self, folder: Path) -> None:
-        """Write `stance.json` into a folder, with the SHA-256 of the weights found there."""
-        digests = {name: sha256(folder / name) for name in WEIGHTS if (folder / name).exists()}
+        """Write `stance.json` into a folder, with the SHA-256 of the tokenizer and weights found there."""
+        digests = {name: sha256(folder / name) for name in (*WEIGHTS, TOKENIZER) if (folder / name).exists()}
         meta = asdict(self) | {"sha256": digests}
         (folder / META_FILE).write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -83,12 +84,12 @@ def read_meta(folder: Path) -> ModelMeta:
     return meta
 
 
-def verified_weights(folder: Path, digests: Mapping[str, str], name: str) -> Path:
-    """Return the path of a file of weights after comparing its SHA-256.
+def verified_file(folder: Path, digests: Mapping[str, str], name: str) -> Path:
+    """Return the path of a model's file after comparing its SHA-256.
 
     Args:
         folder: The model folder.
-        digests: The SHA-256 of each file of weights, by file name.
+        digests: The SHA-256 of each file, by name.
         name: The file.
 
     Raises:
@@ -102,8 +103,8 @@ def verified_weights(folder: Path, digests: Mapping[str, str], name: str) -> Pat
     digest = sha256(path)
     if digest != digests[name]:
         raise StanceError(
-            f"{path}: expected SHA-256 {digests[name][:12]}…, found {digest[:12]}…; the weights are damaged or "
-            "were replaced: copy the model folder again"
+            f"{path}: expected SHA-256 {digests[name][:12]}…, found {digest[:12]}…; the file is damaged or "
+            "was replaced: copy the model folder again"
         )
     return path
 
@@ -142,7 +143,7 @@ def _download(hub_id: str, revision: str | None) -> Path:
     from stance.errors import require
 
     hub = require("huggingface_hub", "train")
-    wanted = [META_FILE, *WEIGHTS, "config.json", "tokenizer.json", "README.md"]
+    wanted = [META_FILE, *WEIGHTS, TOKENIZER, "config.json", "README.md"]
     try:
         return Path(hub.snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
     except Exception as error:  # offline, unknown, no permission: the hub's own errors say which

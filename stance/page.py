@@ -12,7 +12,6 @@ from stance.errors import InputError
 from stance.labels import LABELS
 from stance.results import Statement
 from stance.tally import Tally
-from stance.version import __version__
 
 # Colours that people with any common colour blindness tell apart (Okabe & Ito 2008, "Color Universal Design").
 _STYLE = """
@@ -50,12 +49,12 @@ class Page:
     Args:
         path: The file to write.
         target: What the stances are about.
-        model: The model that answered.
+        models: The models that found the statements and their stances.
     """
 
-    def __init__(self, path: str | Path, target: str, model: str) -> None:
+    def __init__(self, path: str | Path, target: str, models: str) -> None:
         self.path = Path(path)
-        self.target, self.model = target, model
+        self.target, self.models = target, models
         self.tally = Tally()
 
     def __enter__(self) -> Page:
@@ -103,7 +102,7 @@ class Page:
 
     def _foot(self) -> str:
         return (
-            f"</main><footer>Found by stance {__version__}, classified by {html.escape(self.model)}. Programs "
+            f"</main><footer>Made with {html.escape(self.models)}. Programs "
             "err: read a sample yourself before you publish a count.</footer></body></html>\n"
         )
 

@@ -23,7 +23,7 @@ from stance.backends import Backend, open_backend
 from stance.encoding import PairEncoder, Window
 from stance.errors import InputError
 from stance.labels import DEFAULT_TARGET, LABELS
-from stance.modelfolder import ModelMeta, locate, read_meta
+from stance.modelfolder import TOKENIZER, ModelMeta, locate, read_meta, verified_file
 from stance.probabilities import combine_windows, probabilities, topic_probability
 from stance.results import ModelInfo, Prediction
 from stance.version import __version__
@@ -198,7 +198,7 @@ def load(
     folder = locate(model, revision)
     meta = read_meta(folder)
     engine = open_backend(folder, meta, backend, device)
-    encoder = PairEncoder(folder / "tokenizer.json", window=meta.window, context_tokens=meta.context_tokens)
+    encoder = PairEncoder(verified_file(folder, meta.sha256, TOKENIZER), window=meta.window, context_tokens=meta.context_tokens)
     return StanceClassifier(meta, encoder, engine)
 
 

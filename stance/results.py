@@ -96,7 +96,7 @@ class Quote:
         end: Offset after its last character.
         form: `direct`, `reported` or `mixed` (reported, with a part in quotation marks).
         cue: The words that ascribe it, such as "said" or "according to"; empty where there are none.
-        context: The sentence or two before it.
+        context: What it was read with: the title, and the sentence or two before it.
     """
 
     speaker: str
@@ -118,10 +118,12 @@ class Statement(Quote):
     """A quote with its stance.
 
     Attributes:
-        prediction: The stance; the other attributes are those of `Quote`.
+        prediction: The stance; the attributes not named here are those of `Quote`.
+        reader: The model that found the quote.
     """
 
     prediction: Prediction
+    reader: ModelInfo
 
     @property
     def on_topic(self) -> bool:
@@ -134,4 +136,4 @@ class Statement(Quote):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `stance analyze --json` writes of a statement."""
-        return Quote.to_dict(self) | {"on_topic": self.on_topic} | self.prediction.to_dict()
+        return Quote.to_dict(self) | {"on_topic": self.on_topic} | self.prediction.to_dict() | {"reader": str(self.reader)}

@@ -53,7 +53,7 @@ def test_many_articles_give_what_each_gives_alone(statements, quote_reader):
 def statement(speaker: str, text: str, label: str | None, topic: float = 1.0, start: int = 0) -> Statement:
     scores = dict.fromkeys(stance.LABELS, 0.05) | {label or "neutral": 0.9}
     prediction = Prediction(label, 0.9, scores, topic, label is None, 1, ModelInfo("m", "r", "v"))
-    return Statement(speaker, "", text, start, start + len(text), "direct", "said", "", prediction)
+    return Statement(speaker, "", text, start, start + len(text), "direct", "said", "", prediction, ModelInfo("quotes", "b", "0"))
 
 
 def test_a_quotation_in_several_articles_counts_once():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stance.errors import InputError, StanceError
-from stance.modelfolder import verified_weights
+from stance.modelfolder import verified_file
 
 
 def quiet_onnxruntime() -> Any:
@@ -35,7 +35,7 @@ class OnnxBackend:
         if device not in ("auto", "cpu"):
             raise InputError(f"device: the onnx backend runs on the cpu, found {device!r}; use backend='torch'")
         onnxruntime = quiet_onnxruntime()
-        path = verified_weights(folder, digests, "model.onnx")
+        path = verified_file(folder, digests, "model.onnx")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stance.errors import require
-from stance.modelfolder import ModelMeta, verified_weights
+from stance.modelfolder import ModelMeta, verified_file
 
 
 class TorchBackend:
@@ -26,7 +26,7 @@ class TorchBackend:
         if not sys.stderr.isatty():
             transformers.logging.disable_progress_bar()
         if (folder / "model.safetensors").is_file():
-            verified_weights(folder, meta.sha256, "model.safetensors")
+            verified_file(folder, meta.sha256, "model.safetensors")
             model = transformers.AutoModelForSequenceClassification.from_pretrained(
                 folder, local_files_only=True, dtype=torch.float32
             )
@@ -60,7 +60,7 @@ def restored_model(folder: Path, meta: ModelMeta) -> Any:
 
     torch: Any = require("torch", "train")
     transformers: Any = require("transformers", "train")
-    weights = restore_weights(verified_weights(folder, meta.sha256, "model.onnx"))
+    weights = restore_weights(verified_file(folder, meta.sha256, "model.onnx"))
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     model = transformers.AutoModelForSequenceClassification.from_config(config)
     model.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -13,12 +14,14 @@ import numpy as np
 
 from stance.backends import Backend
 from stance.errors import StanceError
-from stance.modelfolder import SHIPPED
+from stance.modelfolder import SHIPPED, TOKENIZER, verified_file
+from stance.quotes.context import Surroundings
 from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to_marks, statements, whole_words
 from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
 from stance.quotes.people import People, Person
-from stance.quotes.segments import Quotation, Span, paragraphs, quotations, sentences
-from stance.results import Quote
+from stance.quotes.segments import Quotation
+from stance.results import ModelInfo, Quote
+from stance.version import __version__
 
 META_FILE = "quotes.json"
 BATCH = 8
@@ -37,11 +40,13 @@ class QuoteReader:
     Args:
         encoder: For the model's tokenizer.
         backend: Gives logits of shape (rows, tokens, `OUTPUTS`).
+        info: Which model this is.
     """
 
-    def __init__(self, encoder: ArticleEncoder, backend: Backend) -> None:
+    def __init__(self, encoder: ArticleEncoder, backend: Backend, info: ModelInfo) -> None:
         self.encoder = encoder
         self.backend = backend
+        self.info = info
 
     def read(self, article: str) -> list[Quote]:
         """Return the statements of an article, in order; `article[q.start:q.end] == q.text`, and none overlap.
@@ -55,11 +60,10 @@ class QuoteReader:
         sections = self.encoder.sections(len(tokens))
         outputs = self._outputs(tokens, sections)
         scores = _blend(sections, outputs, len(tokens))
-        parts = paragraphs(article)
-        marks = [quotations(article, part) for part in parts]
+        surroundings = Surroundings(article)
+        marks = surroundings.quotations
         found = fit_to_marks(article, statements(scores[:, : len(TAGS)], tokens), [q for each in marks for q in each])
         found = [item for item in found if tokens.within(item.start, item.end).any()]
-        split = [sentences(article, part, each) for part, each in zip(parts, marks, strict=True)]
         people = People(article)
         partners = _partners(article, people)
         cues = _cue_runs(tokens, scores[:, CUE])
@@ -70,19 +74,19 @@ class QuoteReader:
             name, person = last
             form = "direct" if item.direct else "mixed" if _holds_quotation(item, marks) else "reported"
             cue = _cue(article, cues, item)
-            context = _context(article, split, item)
+            context = surroundings.context(item.start)
             quotes.append(
                 Quote(name, person.role if person else "", article[item.start : item.end], item.start, item.end, form, cue, context)
             )
         return quotes
 
     def _outputs(self, tokens: Tokens, sections: list[slice]) -> list[np.ndarray]:
-        """Return the model's outputs for each section, of shape (tokens, outputs)."""
+        """Return the model's outputs for each section, of shape (1 + tokens, outputs): the start token's come first."""
         out: list[np.ndarray] = []
         for start in range(0, len(sections), BATCH):
             batch = sections[start : start + BATCH]
-            logits = self.backend.logits(self.encoder.pad([tokens.ids[part] for part in batch]))
-            out += [logits[row, 1 : 1 + part.stop - part.start] for row, part in enumerate(batch)]
+            logits = self.backend.logits(self.encoder.pad([tokens.section(part) for part in batch]))
+            out += [logits[row, : 1 + part.stop - part.start] for row, part in enumerate(batch)]
         return out
 
 
@@ -92,14 +96,14 @@ def _blend(sections: list[slice], outputs: list[np.ndarray], count: int) -> np.n
     for part, logits in zip(sections, outputs, strict=True):
         n = part.stop - part.start
         w = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).clip(max=EDGE)[:, None]
-        total[part] += w * logits[:, : CUE + 1]
+        total[part] += w * logits[1:, : CUE + 1]
         weight[part] += w
     result: np.ndarray = total / weight
     return result
 
 
 def _point(tokens: Tokens, sections: list[slice], outputs: list[np.ndarray], item: Found) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places around a statement, and the probability of each that it names the speaker."""
+    """Return the places around a statement, and the probability of each that it names the speaker; the rest: none there does."""
     inside = np.flatnonzero(tokens.within(item.start, item.end))
     first, last = int(inside[0]), int(inside[-1]) + 1
 
@@ -110,10 +114,10 @@ def _point(tokens: Tokens, sections: list[slice], outputs: list[np.ndarray], ite
 
     best = max(range(len(sections)), key=room)
     part, logits = sections[best], outputs[best].astype(np.float64)
-    query = logits[max(first, part.start) - part.start : min(last, part.stop) - part.start, QUERY].mean(axis=0)
+    query = logits[1 + max(first, part.start) - part.start : 1 + min(last, part.stop) - part.start, QUERY].mean(axis=0)
     z = logits[:, KEY] @ query / math.sqrt(POINTER)
     e = np.exp(z - z.max())
-    return np.arange(part.start, part.stop), e / e.sum()
+    return np.arange(part.start, part.stop), e[1:] / e.sum()
 
 
 def _speaker(
@@ -143,11 +147,12 @@ def _speaker(
     while last + 1 < len(rest) and rest[last + 1] > PART * rest.max():
         last += 1
     described = float(rest[first : last + 1].sum())
+    nobody = 1.0 - float(p.sum())
     best = max(share, key=lambda person: share[person], default=None)
-    if best is not None and share[best] >= max(described, SURE):
+    if best is not None and share[best] >= max(described, nobody, SURE):
         return _with_partner(partners, share, best), best
     words = _description(article, *whole_words(article, int(spans[first, 0]), int(spans[last, 1])))
-    return (words, None) if described >= SURE and words else None
+    return (words, None) if described >= max(nobody, SURE) and words else None
 
 
 def _partners(article: str, people: People) -> list[tuple[Person, Person]]:
@@ -196,15 +201,6 @@ def _cue(article: str, runs: list[tuple[int, int]], item: Found) -> str:
     return " ".join(best.split())
 
 
-def _context(article: str, split: list[list[Span]], item: Found) -> str:
-    """Return the two sentences before a statement in its paragraph, or the last of the paragraph before."""
-    number = next((i for i, part in enumerate(split) if part and part[-1].end > item.start), len(split) - 1)
-    before = [s for s in split[number] if s.end <= item.start][-2:]
-    if not before and number:
-        before = split[number - 1][-1:]
-    return " ".join(" ".join(s.of(article) for s in before).split())
-
-
 def _holds_quotation(item: Found, marks: list[list[Quotation]]) -> bool:
     return any(item.start <= q.start and q.end <= item.end for each in marks for q in each)
 
@@ -225,7 +221,10 @@ def load_reader(folder: str | Path | None = None) -> QuoteReader:
     if not path.is_file():
         raise StanceError(f"{folder}: expected a quote reader's folder with {META_FILE}, found none; train one with 'make quotes'")
     try:
-        digests = dict(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+        about = json.loads(path.read_text(encoding="utf-8"))
+        digests, name = dict(about["sha256"]), str(about["name"])
     except (ValueError, TypeError, KeyError) as error:
         raise StanceError(f"{path}: expected the description of a quote reader, found {error!r}; copy the folder again") from None
-    return QuoteReader(ArticleEncoder(folder / "tokenizer.json"), OnnxBackend(folder, digests))
+    revision = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:12]
+    encoder = ArticleEncoder(verified_file(folder, digests, TOKENIZER))
+    return QuoteReader(encoder, OnnxBackend(folder, digests), ModelInfo(name, revision, __version__))

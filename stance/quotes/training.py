@@ -29,7 +29,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from stance.backbone import keep_embeddings
 from stance.export import channel_maxima, quantize, to_onnx
-from stance.modelfolder import sha256
+from stance.modelfolder import TOKENIZER, sha256
 from stance.quotes.decoding import CUE, KEY, OUTPUTS, POINTER, QUERY, TAGS
 from stance.quotes.encoding import SECTION, ArticleEncoder
 from stance.quotes.people import People
@@ -42,8 +42,9 @@ from stance.vocabulary import trim_tokenizer
 NEAR_CUE = 160  # characters between a statement and its cue
 TAG_WEIGHTS = [1.0, 1.5, 1.0, 1.5, 1.0]  # a beginning is one token where the rest is twenty
 CUE_WEIGHT, SPEAKER_WEIGHT = 0.5, 1.0
+HEAD_RATE = 5.0  # times the encoder's learning rate: the head begins from nothing
 SMOOTHING = 0.03
-BATCH = 6
+BATCH = 2
 QUOTES = ('""', "“”", "‘’", "«»", "„“", "„”", "“”", '""')
 
 
@@ -63,8 +64,8 @@ class Settings:
     backbone: str = "sentence-transformers/all-MiniLM-L6-v2"
     layers: int = 6
     vocabulary: int = 6000
-    epochs: int = 12
-    learning_rate: float = 3e-4
+    epochs: int = 16
+    learning_rate: float = 2e-4
     seed: int = 1
 
 
@@ -73,14 +74,14 @@ class Lesson:
     """A section of an article.
 
     Attributes:
-        ids: Token ids, shape (tokens,).
+        section: Token ids and capitals, shape (tokens,) each.
         tags: Index in `TAGS` of each, shape (tokens,).
         cues: 1 for parts of a cue, shape (tokens,).
-        statements: Which tokens are part of each statement whose speaker is named in the section, shape (statements, tokens).
-        names: Which tokens name that speaker, shape (statements, tokens).
+        statements: Which tokens are part of each statement, shape (statements, tokens).
+        names: Which tokens name its speaker, shape (statements, 1 + tokens): the start token where none in the section does.
     """
 
-    ids: np.ndarray
+    section: tuple[np.ndarray, np.ndarray]
     tags: np.ndarray
     cues: np.ndarray
     statements: np.ndarray
@@ -113,30 +114,37 @@ def train(
     model = AutoModelForTokenClassification.from_pretrained(settings.backbone, num_labels=OUTPUTS, dtype=torch.float32)
     model.bert.encoder.layer = model.bert.encoder.layer[: settings.layers]
     model.config.num_hidden_layers = len(model.bert.encoder.layer)
-    tokenizer.backend_tokenizer.save(str(output / "tokenizer.json"))
-    keep_embeddings(model, trim_tokenizer(output / "tokenizer.json", settings.vocabulary, [a["text"] for a in articles]))
-    encoder = ArticleEncoder(output / "tokenizer.json")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01)
+    tokenizer.backend_tokenizer.save(str(output / TOKENIZER))
+    keep_embeddings(model, trim_tokenizer(output / TOKENIZER, settings.vocabulary, [a["text"] for a in articles]))
+    encoder = ArticleEncoder(output / TOKENIZER)
+    new = {id(p) for p in model.classifier.parameters()}
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) not in new], "highest": settings.learning_rate},
+        {"params": list(model.classifier.parameters()), "highest": HEAD_RATE * settings.learning_rate},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=0.01)
     read = [_Marked(article) for article in articles]
     step, steps = 0, 0
     for epoch in range(settings.epochs):
         sections = [lesson for article in read for lesson in article.sections(encoder, rng)]
-        rng.shuffle(sections)
+        sections.sort(key=lambda lesson: len(lesson.tags) + rng.randrange(SECTION // 8))
         batches = [sections[i : i + BATCH] for i in range(0, len(sections), BATCH)]
+        rng.shuffle(batches)
         steps = steps or settings.epochs * len(batches)
         model.train()
         losses = []
         for batch in batches:
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * min(1.0, (step + 1) / (0.08 * steps)) * max(0.02, 1 - step / steps)
-            loss = _loss(model, encoder, batch)
+                group["lr"] = group["highest"] * min(1.0, (step + 1) / (0.08 * steps)) * max(0.02, 1 - step / steps)
+            parts = _losses(model, encoder, batch)
             optimizer.zero_grad()
-            loss.backward()
+            parts.sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             step += 1
-            losses.append(loss.item())
-        sys.stdout.write(f"epoch {epoch + 1} of {settings.epochs}: loss {np.mean(losses):.3f}\n")
+            losses.append(parts.tolist())
+        told = " ".join(map("{} {:.3f}".format, ("tags", "cues", "speakers"), np.mean(losses, axis=0)))
+        sys.stdout.write(f"epoch {epoch + 1} of {settings.epochs}: loss of {told}\n")
         sys.stdout.flush()
     model.eval()
     _export(model, encoder, read, output)
@@ -144,24 +152,58 @@ def train(
     return score((a["statements"], [q.to_dict() for q in reader.read(a["text"])]) for a in dev)
 
 
-def _loss(model: Any, encoder: ArticleEncoder, batch: Sequence[Lesson]) -> torch.Tensor:
-    arrays = {name: torch.from_numpy(value) for name, value in encoder.pad([x.ids for x in batch]).items()}
+def write_card(folder: Path, sets: Mapping[str, Path], settings: Settings, scores: Mapping[str, float]) -> None:
+    """Write the model card: what it does, data, figures, limits."""
+    named = {name: f"`{path.parent.name}/{path.name}` (SHA-256 {sha256(path)[:12]}…)" for name, path in sets.items()}
+    backbone = Path(settings.backbone).name
+    text = f"""---
+language: en
+license: apache-2.0
+library_name: stance-classifier
+pipeline_tag: token-classification
+base_model: {backbone}
+---
+# quotes: the statements of an article, and who makes them
+
+Tags the statements of a news article, direct or reported, and the words that ascribe them, and points from each statement to the
+words that name its speaker. `stance.quotes` makes quotes of that: names in full, roles, offsets, context.
+
+- Backbone: `{backbone}`, the first {settings.layers} layers, {settings.vocabulary} tokens; one run of {settings.epochs} epochs,
+  seed {settings.seed}; 8 bits.
+- Train: {named["train"]}: synthetic articles, composed and marked by a language model for this project.
+- Dev: {named["dev"]}.
+- Licence: Apache-2.0, as that of the backbone.
+
+On dev, {scores["statements"]} statements: recall {scores["recall"]:.3f}, precision {scores["precision"]:.3f} (a statement is found
+where an F1 of its characters is 0.5 or more); of those found, the right speaker {scores["speaker"]:.3f}, the right form
+{scores["form"]:.3f}. The rules behind the model were made with dev in view, so that these figures flatter a little.
+
+Limits: English news. Long interviews, people called by nothing but a pronoun, statements without any words that ascribe them, and
+speakers named only after many other people are where it errs most. It does not tell whether a quotation was really said.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _losses(model: Any, encoder: ArticleEncoder, batch: Sequence[Lesson]) -> torch.Tensor:
+    """Return the weighted losses of tags, cues and speakers, shape (3,)."""
+    arrays = {name: torch.from_numpy(value) for name, value in encoder.pad([x.section for x in batch]).items()}
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(**arrays).logits.float()
-    told = torch.cat([logits[i, 1 : len(x.ids) + 1] for i, x in enumerate(batch)])  # without start token and padding
+    told = torch.cat([logits[i, 1 : len(x.tags) + 1] for i, x in enumerate(batch)])  # without start token and padding
     tags, cues = (torch.from_numpy(np.concatenate(each)) for each in zip(*((x.tags, x.cues) for x in batch), strict=True))
-    loss = functional.cross_entropy(told[:, : len(TAGS)], tags, weight=torch.tensor(TAG_WEIGHTS), label_smoothing=SMOOTHING)
-    loss = loss + CUE_WEIGHT * functional.binary_cross_entropy_with_logits(told[:, CUE], cues.float())
+    tagging = functional.cross_entropy(told[:, : len(TAGS)], tags, weight=torch.tensor(TAG_WEIGHTS), label_smoothing=SMOOTHING)
+    cueing = CUE_WEIGHT * functional.binary_cross_entropy_with_logits(told[:, CUE], cues.float())
     missed = []
     for i, x in enumerate(batch):
         if len(x.statements):
-            out = logits[i, 1 : len(x.ids) + 1]
+            out = logits[i, : len(x.tags) + 1]
             part = torch.from_numpy(x.statements).float()
-            query = (part @ out[:, QUERY]) / part.sum(dim=1, keepdim=True)
+            query = (part @ out[1:, QUERY]) / part.sum(dim=1, keepdim=True)
             z = query @ out[:, KEY].T / math.sqrt(POINTER)
             names = torch.from_numpy(x.names)
             missed.append(torch.logsumexp(z, 1) - torch.logsumexp(z.masked_fill(~names, -1e4), 1))
-    return loss + SPEAKER_WEIGHT * torch.cat(missed).mean() if missed else loss
+    pointing = SPEAKER_WEIGHT * torch.cat(missed).mean() if missed else torch.zeros(())
+    return torch.stack([tagging, cueing, pointing])
 
 
 class _Marked:
@@ -195,8 +237,10 @@ class _Marked:
             part = slice(max(0, start), start + SECTION)
             if len(tokens.ids[part]) < 8:
                 continue
-            asked = parts[:, part].any(axis=1) & names[:, part].any(axis=1)
-            lessons.append(Lesson(tokens.ids[part], tags[part], cues[part], parts[asked, part], names[asked, part]))
+            held = parts[:, part].any(axis=1)
+            named = names[held, part]
+            named = np.column_stack([~named.any(axis=1), named])
+            lessons.append(Lesson(tokens.section(part), tags[part], cues[part], parts[held, part], named))
         return lessons
 
 
@@ -248,10 +292,11 @@ def _export(model: Any, encoder: ArticleEncoder, read: Sequence[_Marked], output
     inputs = ["input_ids", "attention_mask", "token_type_ids"]
     graph = to_onnx(SimpleNamespace(model=model, input_names=inputs))
     rng = random.Random(0)
-    rows = [lesson.ids for article in read[:: math.ceil(len(read) / 64)] for lesson in article.sections(encoder, rng)[:3]]
+    rows = [lesson.section for article in read[:: math.ceil(len(read) / 64)] for lesson in article.sections(encoder, rng)[:3]]
     batches = (encoder.pad(rows[i : i + 16]) for i in range(0, len(rows), 16))
     onnx.save_model(quantize(graph, channel_maxima(graph, batches)), output / "model.onnx")
-    about = {"name": "quotes", "library_version": __version__, "sha256": {"model.onnx": sha256(output / "model.onnx")}}
+    digests = {name: sha256(output / name) for name in ("model.onnx", TOKENIZER)}
+    about = {"name": "quotes", "library_version": __version__, "sha256": digests}
     (output / META_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
@@ -264,11 +309,13 @@ def main() -> None:
     for name, value in vars(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args())
-    articles, dev = (read_articles(options.pop(name)) for name in ("train", "dev"))
-    output = options.pop("output")
+    sets, output = {name: options.pop(name) for name in ("train", "dev")}, options.pop("output")
+    settings = replace(Settings(), **options)
     if output.exists() and any(output.iterdir()):
         parser.error(f"{output}: expected a new or empty folder; remove it or choose another")
-    sys.stdout.write(json.dumps(train(articles, dev, output, replace(Settings(), **options))) + "\n")
+    scores = train(read_articles(sets["train"]), read_articles(sets["dev"]), output, settings)
+    write_card(output, sets, settings, scores)
+    sys.stdout.write(json.dumps(scores) + "\n")
 
 
 if __name__ == "__main__":
