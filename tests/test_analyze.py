@@ -22,8 +22,8 @@ ARTICLE = (ROOT / "data" / "examples" / "article.txt").read_text(encoding="utf-8
 
 
 @pytest.fixture(scope="module")
-def statements(quote_reader: Path) -> list[Statement]:
-    return stance.analyze(ARTICLE, reader=quote_reader)
+def statements() -> list[Statement]:
+    return stance.analyze(ARTICLE)
 
 
 def test_the_example_article(statements):
@@ -41,13 +41,13 @@ def test_the_example_article(statements):
     assert not any("housing" in s.text or "Copenhagen" in s.text for s in statements)
 
 
-def test_many_articles_give_what_each_gives_alone(statements, quote_reader):
+def test_many_articles_give_what_each_gives_alone(statements):
     other = "Rain fell on Brno all day. “The river is rising,” said the mayor, Jan Kos."
-    assert stance.analyze([ARTICLE, other], reader=quote_reader) == [statements, stance.analyze(other, reader=quote_reader)]
+    assert stance.analyze([ARTICLE, other]) == [statements, stance.analyze(other)]
     with pytest.raises(InputError, match="empty"):
-        stance.analyze("  \n", reader=quote_reader)
+        stance.analyze("  \n")
     with pytest.raises(InputError, match="int"):
-        stance.analyze([5], reader=quote_reader)
+        stance.analyze([5])
 
 
 def statement(speaker: str, text: str, label: str | None, topic: float = 1.0, start: int = 0) -> Statement:
@@ -117,31 +117,31 @@ def test_no_page_is_left_by_a_failure(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_command_line(cli, quote_reader: Path, tmp_path: Path):
+def test_command_line(cli, tmp_path: Path):
     file = tmp_path / "a.txt"
     file.write_text(ARTICLE, encoding="utf-8")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
-    done = cli("analyze", "--reader", quote_reader, file, "--html", tmp_path / "a.html")
+    done = cli("analyze", file, "--html", tmp_path / "a.html")
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert re.search(r"^for: .*Liisa Raudsepp", done.stdout, re.M) and re.search(r"^against: .*Gergely Pásztor", done.stdout, re.M)
     assert "Gergely Pásztor" in (tmp_path / "a.html").read_text(encoding="utf-8")
-    done = cli("analyze", "--reader", quote_reader, tmp_path, "--json")
+    done = cli("analyze", tmp_path, "--json")
     assert done.returncode == 3 and done.stderr.count("\n") == 1 and "bad.txt" in done.stderr and "UTF-8" in done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [ARTICLE[row["start"] : row["end"]] for row in rows] == [row["text"] for row in rows]
-    assert {"article", "speaker", "stance", "on_topic", "model"} <= set(rows[0])
-    done = cli("analyze", "--reader", quote_reader, "-", input=ARTICLE)
+    assert {"article", "speaker", "stance", "on_topic", "model", "reader"} <= set(rows[0])
+    done = cli("analyze", "-", input=ARTICLE)
     assert done.returncode == 0 and "Beatriz Salvador" in done.stdout
-    assert cli("analyze", "--reader", quote_reader, tmp_path / "none.txt").returncode == 2
+    assert cli("analyze", tmp_path / "none.txt").returncode == 2
 
 
-def test_the_page_in_a_browser(cli, quote_reader: Path, tmp_path: Path):
+def test_the_page_in_a_browser(cli, tmp_path: Path):
     """A browser lays the page out without horizontal scrolling, and its marks differ by more than colour."""
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("NO CHROMIUM HERE: the page was not looked at in a browser; install Debian's package chromium")
     file = tmp_path / "a.html"
-    assert cli("analyze", "--reader", quote_reader, ROOT / "data/examples/article.txt", "--html", file).returncode == 0
+    assert cli("analyze", ROOT / "data/examples/article.txt", "--html", file).returncode == 0
     probe = (
         "<script>const s = c => getComputedStyle(document.querySelector('article mark.' + c)).borderBottomStyle;"
         "document.title = [document.documentElement.scrollWidth <= innerWidth, s('supporting'), s('opposing')].join()</script>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from stance.articles import read_articles
+from stance.data import read_labelled
 from stance.errors import InputError
 from stance.labels import LABELS
 from stance.tables import read_rows
@@ -51,18 +53,39 @@ def test_no_sentence_is_shared_between_splits(articles):
     assert not sentences["train"] & (sentences["dev"] | sentences["test"]) and not sentences["dev"] & sentences["test"]
 
 
+def test_marked_articles_are_a_labelled_set(articles):
+    examples = read_labelled(ROOT / "data/articles/dev.jsonl")
+    marked = [(a["id"], s["text"], s["label"], s["on_topic"]) for a in articles["dev"] for s in a["statements"]]
+    assert [(e.group, e.text, e.label, e.on_topic) for e in examples] == marked
+    titles = {a["id"]: a["text"].split("\n")[0][:60] for a in articles["dev"]}
+    assert sum((e.context or "").startswith(titles[e.group]) for e in examples) > 0.8 * len(examples)
+
+
 def test_files_folders_and_tables(tmp_path):
     (tmp_path / "b.txt").write_text("\ufeffSecond.", encoding="utf-8")
     (tmp_path / "a.txt").write_text("First.", encoding="utf-8")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "c.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "sub" / "E.TXT").write_text("Capital.")
+    (tmp_path / "f.txt.gz").write_bytes(gzip.compress(b"Packed."))
+    (tmp_path / "g.txt.gz").write_bytes(gzip.compress(b"Torn.")[:-9])
     (tmp_path / "d.txt").write_bytes("\ufeffOne.\r\n\r\nTwo.".encode())
     rows = [{"id": 7, "text": "Third."}, {"id": 8, "text": " "}, None, {"text": 5}, {"id": 0}, {"text": "half \ud800"}]
     lines = ["not json" if row is None else json.dumps(row) for row in rows]
     (tmp_path / "t.jsonl").write_text("\n".join(lines) + "\n")
     found = list(read_articles([tmp_path, tmp_path / "t.jsonl"]))
-    assert [a.text for a in found if a.error is None] == ["First.", "Second.", "One.\n\nTwo.", "Third.", "half \ufffd"]
+    texts = [a.text for a in found if a.error is None]
+    assert texts == [
+        "First.",
+        "Second.",
+        "One.\n\nTwo.",
+        "Packed.",
+        "Capital.",
+        "Third.",
+        "half \ufffd",
+    ]
     errors = {a.name.split("/")[-1]: a.error for a in found if a.error}
+    assert "gzip" in errors["g.txt.gz"]
     assert "UTF-8" in errors["c.txt"] and "empty" in errors["8"]
     assert "nothing" in errors["0"]
     assert "JSON" in errors["t.jsonl, line 3"] and "int" in errors["t.jsonl, line 4"]

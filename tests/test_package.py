@@ -35,15 +35,16 @@ def test_the_wheel_predicts_outside_the_tree(wheel: Path, tmp_path: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "site")
-    assert "stance/py.typed" in names and "stance/models/base/model.onnx" in names
+    assert "stance/py.typed" in names and {f"stance/models/{name}/model.onnx" for name in ("base", "quotes")} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "data", "configs"))]
     code = (
         "import stance, json; assert 'site' in stance.__file__, stance.__file__; "
-        "print(stance.predict('No soldier of ours has any business in Ukraine.').label)"
+        "print(stance.predict('No soldier of ours has any business in Ukraine.').label); "
+        "print(stance.analyze('“No soldier of ours will go to Ukraine,” the minister, Anna Kos, said.')[0].speaker)"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "opposing", done.stderr
+    assert done.stdout.split("\n") == ["opposing", "Anna Kos", ""], done.stderr
 
 
 def blocks(language: str) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stance.errors import StanceError
 from stance.quotes import QuoteReader, load_reader
+from stance.quotes.context import Surroundings
 from stance.quotes.people import People
 from stance.quotes.scoring import match, overlap, same_speaker
 from stance.quotes.segments import paragraphs, quotations, sentences
@@ -32,7 +31,7 @@ def inner(text: str) -> list[str]:
         ("She said: “He told me ‘no’ twice.”", ["He told me ‘no’ twice."]),
         ("“The first paragraph.\n\n“The second,” he said.", ["The first paragraph.", "The second,"]),
         ("“The mark was forgotten, he said. She left.", ["The mark was forgotten, he said. She left."]),
-        ('It\'s the soldiers\' dog, 6" tall, rock \'n\' roll.', []),
+        ("It's the soldiers' dog, 6\" tall, rock 'n' roll.", []),
         ("", []),
     ],
 )
@@ -96,8 +95,8 @@ def test_matching_is_one_to_one_and_by_overlap():
 
 
 @pytest.fixture(scope="module")
-def reader(quote_reader: Path) -> QuoteReader:
-    return load_reader(quote_reader)
+def reader() -> QuoteReader:
+    return load_reader()
 
 
 ARTICLE = """Holub: Not one soldier
@@ -151,6 +150,23 @@ def test_offsets_hold_and_nothing_is_raised(reader, text):
 def test_short_quotations_are_no_titles(reader, words):
     text = f"“{words}” the minister, Anna Kos, told reporters on Monday."
     assert [(q.text.rstrip(","), q.speaker) for q in reader.read(text)] == [(words.rstrip(","), "Anna Kos")]
+
+
+def test_context_is_the_title_and_the_sentences_before():
+    surroundings = Surroundings(ARTICLE)
+
+    def context(words: str) -> str:
+        return surroundings.context(ARTICLE.index(words))
+
+    assert context("Not one soldier") == ""
+    assert context("a battalion") == "Holub: Not one soldier"
+    assert context("They have been").startswith("Holub: Not one soldier. BRNO – Czech Defence Minister")
+    assert context("ruled out").endswith("They have been ready for a year.”")
+    assert (
+        context("The plan was")
+        == "Holub: Not one soldier. Petr Holub, the leader of the opposition, ruled out sending a single soldier."
+    )
+    assert len(Surroundings("word " * 90 + ".\n\nShe left. He went.").context(463)) < 130
 
 
 def test_a_damaged_reader_is_refused(tmp_path):
