@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stance.quotes.segments import Span
 
@@ -98,6 +100,8 @@ class People:
     def __init__(self, article: str) -> None:
         self.persons: list[Person] = []
         self.mentions: list[Mention] = []
+        self._by_word: dict[str, list[Person]] = defaultdict(list)
+        self._latest: dict[Person, int] = {}
         runs = [part for run in _RUN.finditer(article) for part in _names(article, Span(*run.span()))]
         full = [" ".join(span.of(article).split()) for span, _ in runs]
         for name in full:
@@ -108,22 +112,32 @@ class People:
             if person is None and titles and titles[-1].lower().rstrip(".") in _TITLES and " " not in name and not name.isupper():
                 person = Person(name)  # a surname after a title, and nowhere more
                 self.persons.append(person)
+                self._index(person)
             if person is not None:
                 person.role = person.role or _role(article, span, titles)
+                self._latest[person] = len(self.mentions)
                 self.mentions.append(Mention(span.start, span.end, person))
 
     def _add(self, name: str) -> None:
-        for person in self.persons:
-            if _alike(person.name, name):
-                person.name = max(person.name, name, key=len)
-                return
-        self.persons.append(Person(name))
+        person = next(iter(self._alike(name)), None)
+        if person is None:
+            person = Person(name)
+            self.persons.append(person)
+        person.name = max(person.name, name, key=len)
+        self._index(person)
+
+    def _index(self, person: Person) -> None:
+        words = _words(person.name)
+        for word in {words[0], words[-1], words[-2:][0]}:
+            if person not in self._by_word[word]:
+                self._by_word[word].append(person)
+
+    def _alike(self, name: str) -> list[Person]:
+        return [person for person in self._by_word.get(_words(name)[-1], ()) if _alike(person.name, name)]
 
     def _named(self, name: str) -> Person | None:
         """Whom a name means: of several, the one named last."""
-        fits = [person for person in self.persons if _alike(person.name, name)]
-        recent = next((m.person for m in reversed(self.mentions) if m.person in fits), None)
-        return recent or next(iter(fits), None)
+        return max(self._alike(name), key=lambda person: self._latest.get(person, -1), default=None)
 
 
 def _names(article: str, run: Span) -> Iterator[tuple[Span, list[str]]]:
@@ -156,9 +170,14 @@ def _closed(name: list[Span], titles: list[str]) -> Iterator[tuple[Span, list[st
         yield Span(name[0].start, name[-1].end), titles
 
 
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(re.sub(r"\W", "", word).casefold() for word in name.split())
+
+
 def _alike(full: str, name: str) -> bool:
     """Whether one of two names can be short for the other: "Anna Kos", "Kos", "A. Kos", but not "Jan Kos"."""
-    a, b = ([re.sub(r"\W", "", word).casefold() for word in x.split()] for x in (full, name))
+    a, b = _words(full), _words(name)
     if not a[-1] or not b[-1]:
         return False
     if a[-1] != b[-1]:
