@@ -16,7 +16,7 @@ _PARTICLES = "de da do dos du del della di van von der den ter ten zu bin ibn al
 _PARTICLE = "(?:" + "|".join(_PARTICLES) + ")"
 _RUN = re.compile(rf"{_WORD}(?:[^\S\n]?\n?[^\S\n]*(?:(?<=\s){_PARTICLE}\s){{0,3}}(?<=[\s.]){_WORD})*")
 
-_TITLES = frozenset(
+TITLES = frozenset(
     """
     mr mrs ms miss dr prof professor sir dame lord lady baroness baron count king queen prince princess father sister brother rev
     reverend bishop archbishop cardinal pope rabbi imam pastor canon dean abbot minister ministers president presidents chancellor
@@ -109,7 +109,7 @@ class People:
                 self._add(name.title() if name.isupper() else name)
         for (span, titles), name in zip(runs, full, strict=True):
             person = self._named(name)
-            if person is None and titles and titles[-1].lower().rstrip(".") in _TITLES and " " not in name and not name.isupper():
+            if person is None and titles and titles[-1].lower().rstrip(".") in TITLES and " " not in name and not name.isupper():
                 person = Person(name)  # a surname after a title, and nowhere more
                 self.persons.append(person)
                 self._index(person)
@@ -149,10 +149,10 @@ def _names(article: str, run: Span) -> Iterator[tuple[Span, list[str]]]:
         word = found.group()
         possessive = re.search(r"[’']s?$", word)
         plain = re.sub(r"[’']s?$", "", word.lower().rstrip("."))
-        if not name and (plain in _TITLES or set(plain.split("-")) & _TITLES):
+        if not name and (plain in TITLES or set(plain.split("-")) & TITLES):
             titles.append(word)
             continue
-        if _BODY.fullmatch(word) or (name and plain in _TITLES and found.end() < len(run.of(article))):
+        if _BODY.fullmatch(word) or (name and plain in TITLES and found.end() < len(run.of(article))):
             name, titles = [], []  # "Polar Shipping Agency Anna Kos", "Eurasian Affairs Jan Wilk": what came before is no name
         elif plain in _COMMON or (name and plain in ("minister", "president")):
             yield from _closed(name, titles)
@@ -193,7 +193,7 @@ def _role(article: str, span: Span, titles: list[str]) -> str:
     before = re.search(r"(?:^|[.!?;:,“”\"—–\n]\s*)([^.!?;:,“”\"\n]{3,80}?),?\s*$", article[: span.start][-120:])
     words = before.group(1) if before else ""
     begins = re.search(r"\b(?:the|its|his|her|their|an?)\s.*|^\w+[’']s\s.*", words, re.I)
-    if begins and set(re.findall(r"\w+", words.lower())) & _TITLES and not _VERB.search(begins.group()):
+    if begins and set(re.findall(r"\w+", words.lower())) & TITLES and not _VERB.search(begins.group()):
         return " ".join(begins.group().split())
     after = re.match(r",\s+((?:the|an?|its|his|her|their|former)\s[^.!?;:,“”\"\n]{3,80})(?=[,.;])", article[span.end :][:120])
     if after and not _VERB.search(after.group(1)):

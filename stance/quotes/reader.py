@@ -16,9 +16,21 @@ from stance.backends import Backend
 from stance.errors import StanceError
 from stance.modelfolder import SHIPPED, TOKENIZER, verified_file
 from stance.quotes.context import Surroundings
-from stance.quotes.decoding import CUE, KEY, POINTER, QUERY, TAGS, Found, fit_to_marks, statements, whole_words
+from stance.quotes.decoding import (
+    CUE,
+    KEY,
+    POINTER,
+    QUERY,
+    TAGS,
+    Found,
+    fit_to_marks,
+    join,
+    spoken_paragraphs,
+    statements,
+    whole_words,
+)
 from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
-from stance.quotes.people import People, Person
+from stance.quotes.people import TITLES, People, Person
 from stance.quotes.segments import Quotation
 from stance.results import ModelInfo, Quote
 from stance.version import __version__
@@ -62,15 +74,18 @@ class QuoteReader:
         scores = _blend(sections, outputs, len(tokens))
         surroundings = Surroundings(article)
         marks = surroundings.quotations
-        found = fit_to_marks(article, statements(scores[:, : len(TAGS)], tokens), [q for each in marks for q in each])
+        cues = _cue_runs(tokens, scores[:, CUE])
+        found = join(article, statements(scores[:, : len(TAGS)], tokens), cues)
+        found = fit_to_marks(article, found, [q for each in marks for q in each])
         found = [item for item in found if tokens.within(item.start, item.end).any()]
+        found = sorted([*found, *spoken_paragraphs(article, surroundings.paragraphs, marks, found)], key=lambda item: item.start)
         people = People(article)
         partners = _partners(article, people)
-        cues = _cue_runs(tokens, scores[:, CUE])
         quotes: list[Quote] = []
         last: tuple[str, Person | None] = ("", None)
         for item, points in zip(found, (_point(tokens, sections, outputs, item) for item in found), strict=True):
-            last = _speaker(article, tokens, points, people, partners, item) or last
+            if not item.follows:
+                last = _speaker(article, tokens, points, people, partners, item) or last
             name, person = last
             form = "direct" if item.direct else "mixed" if _holds_quotation(item, marks) else "reported"
             cue = _cue(article, cues, item)
@@ -175,6 +190,8 @@ def _with_partner(partners: list[tuple[Person, Person]], share: dict[Person, flo
 
 def _description(article: str, start: int, end: int) -> str:
     """Return the words that describe an unnamed speaker, or nothing if they are a scrap."""
+    while (more := re.match(r"\s(\w+)", article[end:])) and more.group(1) in TITLES:
+        end += more.end()  # "the Russian presidential spokesman": all of it
     text = " ".join(article[start:end].split())
     words = re.sub(r"^(?:the|a|an|one|another)\s+", "", text, flags=re.I).strip(" ,.;:’'\"“”«»‘")
     before = re.search(r"([\w’']+)\s+$", article[max(0, start - 20) : start])
