@@ -39,7 +39,7 @@ TITLES = frozenset(
 )
 """Words that stand before a name without being part of it: titles, offices, countries, parties."""
 
-_COMMON = frozenset(
+COMMON = frozenset(
     """
     the a an this that these those he she it they we i you his her its their our my in on at to for from by with of and but or if
     when while as after before since until although though because so yet still also then there here what who why how where
@@ -154,7 +154,7 @@ def _names(article: str, run: Span) -> Iterator[tuple[Span, list[str]]]:
             continue
         if _BODY.fullmatch(word) or (name and plain in TITLES and found.end() < len(run.of(article))):
             name, titles = [], []  # "Polar Shipping Agency Anna Kos", "Eurasian Affairs Jan Wilk": what came before is no name
-        elif plain in _COMMON or (name and plain in ("minister", "president")):
+        elif plain in COMMON or (name and plain in ("minister", "president")):
             yield from _closed(name, titles)
             name, titles = [], []
         elif name or word not in _PARTICLES:

@@ -30,7 +30,7 @@ from stance.quotes.decoding import (
     whole_words,
 )
 from stance.quotes.encoding import SECTION, ArticleEncoder, Tokens
-from stance.quotes.people import TITLES, People, Person
+from stance.quotes.people import COMMON, TITLES, People, Person
 from stance.quotes.segments import Quotation
 from stance.results import ModelInfo, Quote
 from stance.version import __version__
@@ -43,6 +43,8 @@ SURE = 0.2  # least probability of a speaker; below it, who spoke last goes on
 PART = 0.1  # of the best token's probability that a neighbour needs to belong to the same description
 DETERMINERS = frozenset("the a an his her its their this that one another".split())
 NEAR = 120  # characters between a statement and the words that ascribe it
+_PLACE = re.compile(r"\s(?:of|in|at|from)\s(?:the\s)?(?:[^\W\d_a-z][\w’'-]+\s?)*[^\W\d_a-z][\w’'-]+")
+_NO_MODIFIER = COMMON | DETERMINERS | frozenset("said says told asked quoted it is was has had".split())
 _SEPARATES = re.compile(r"[.!?;:“”\"]|\b(?:said|says|told)\b")
 
 
@@ -165,7 +167,8 @@ def _speaker(
     nobody = 1.0 - float(p.sum())
     best = max(share, key=lambda person: share[person], default=None)
     if best is not None and share[best] >= max(described, nobody, SURE):
-        return _with_partner(partners, share, best), best
+        both = re.search(r"\bboth\b", article[max(0, item.start - NEAR) : item.end + NEAR // 2], re.I) is not None
+        return _with_partner(partners, share, best, both), best
     words = _description(article, *whole_words(article, int(spans[first, 0]), int(spans[last, 1])))
     return (words, None) if described >= max(nobody, SURE) and words else None
 
@@ -180,8 +183,12 @@ def _partners(article: str, people: People) -> list[tuple[Person, Person]]:
     return pairs
 
 
-def _with_partner(partners: list[tuple[Person, Person]], share: dict[Person, float], best: Person) -> str:
-    """Return the name, or two if the article joins them and the model points at both."""
+def _with_partner(partners: list[tuple[Person, Person]], share: dict[Person, float], best: Person, both: bool) -> str:
+    """Return the name, or two if the model points at both and the article says "both" or joins them."""
+    if both:
+        second = max((person for person in share if person is not best), key=lambda person: share[person], default=best)
+        if share[second] > SURE / 2 and second is not best:
+            return f"{best.name}; {second.name}"
     for pair in partners:
         if best in pair and min(share.get(person, 0.0) for person in pair) > SURE / 2:
             return "; ".join(person.name for person in pair)
@@ -192,6 +199,13 @@ def _description(article: str, start: int, end: int) -> str:
     """Return the words that describe an unnamed speaker, or nothing if they are a scrap."""
     while (more := re.match(r"\s(\w+)", article[end:])) and more.group(1) in TITLES:
         end += more.end()  # "the Russian presidential spokesman": all of it
+    if place := _PLACE.match(article, end):
+        end = place.end()
+    for _ in range(4):  # the model points at "ministry" of "the French defence ministry"
+        before = re.search(r"([^\W_][\w’'-]*)[ -]$", article[max(0, start - 40) : start])
+        if before is None or before.group(1).lower() in _NO_MODIFIER:
+            break
+        start -= len(before.group())
     text = " ".join(article[start:end].split())
     words = re.sub(r"^(?:the|a|an|one|another)\s+", "", text, flags=re.I).strip(" ,.;:’'\"“”«»‘")
     before = re.search(r"([\w’']+)\s+$", article[max(0, start - 20) : start])
