@@ -145,8 +145,6 @@ class TrainSection(_Section):
         evals_per_epoch: Evaluations and checkpoints in an epoch.
         average_checkpoints: Try the mean of the weights of the last so many checkpoints (stochastic weight averaging, Izmailov et
             al. 2018, arXiv:1803.05407) and keep it where its macro-F1 on dev is not below that of the best checkpoint.
-        start_share: Share of the weights that training began with in the final ones (Wortsman et al. 2022, arXiv:2109.01903): what
-            the model knew before fades less. Of use where `model.backbone` is a stance model.
         bf16: Autocast to bfloat16; `auto` does where the hardware computes in it.
         threads: CPU threads; `null` leaves it to torch. One thread makes runs repeatable to the bit.
         seed: Seed of the new head's weights, and of all else where `data_seed` is `null`.
@@ -169,7 +167,6 @@ class TrainSection(_Section):
     early_stopping_patience: int = Field(default=3, ge=1)
     evals_per_epoch: int = Field(default=1, ge=1)
     average_checkpoints: int = Field(default=1, ge=1, le=20)
-    start_share: float = Field(default=0.0, ge=0, lt=1)
     bf16: bool | Literal["auto"] = "auto"
     gradient_checkpointing: bool = False
     threads: int | None = Field(default=None, ge=1)

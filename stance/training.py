@@ -114,7 +114,6 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
     transformers.set_seed(config.train.seed)
     ours = [example for example in examples["train"] if example.target in config.targets]
     model = load_backbone(config, ours, folder)
-    start = {name: tensor.clone() for name, tensor in model.state_dict().items()} if config.train.start_share else {}
     encoder = PairEncoder(folder / "tokenizer.json", window=LONGEST, context_tokens=config.model.context_tokens)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable()
@@ -144,9 +143,6 @@ def _fine_tune(config: Config, examples: Mapping[str, Sequence[Example]], folder
         if mean.metrics["test_macro_f1"] < dev.metrics["test_macro_f1"]:
             trainer.model.load_state_dict(best)
             averaged = []
-    for name, tensor in trainer.model.state_dict().items():
-        if name in start and tensor.is_floating_point():
-            tensor.lerp_(start[name].to(tensor), config.train.start_share)
     meta = ModelMeta(
         name=config.name,
         targets=config.targets,

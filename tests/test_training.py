@@ -139,15 +139,15 @@ def test_killed_and_resumed_equals_unbroken(run: Path, tiny_config: Path, tmp_pa
 
 
 def test_an_exported_model_can_be_trained_further(exported: Path, run: Path, tiny_config: Path, tmp_path: Path):
-    """Its float weights are restored from 8 bits: with all but its whole share it answers as the exported model does in torch."""
-    still = {"model.backbone": str(exported), "train.start_share": 0.9999, "train.num_train_epochs": 1}
+    """Its float weights are restored from 8 bits: a start with all but no step answers as the exported model does in torch."""
+    still = {"model.backbone": str(exported), "train.learning_rate": 1e-12, "train.num_train_epochs": 1}
     folder = stance.train(tiny_config, overrides=still | {"train.average_checkpoints": 1}, output=tmp_path / "still")
     rows = [{"text": text} for text in TEXTS]
     before, after = (stance.load(path, backend="torch").predict_proba(rows) for path in (exported, folder))
     temperature = [json.loads((path / "stance.json").read_text())["temperature"] for path in (exported, folder)]
     logits = [np.log(p) * t for p, t in zip((before, after), temperature, strict=True)]
     centred = [x - x.mean(axis=1, keepdims=True) for x in logits]
-    np.testing.assert_allclose(*centred, atol=1e-3)
+    np.testing.assert_allclose(*centred, atol=1e-4)
     assert stance.load(exported).predict(TEXTS[0]).label == stance.load(run).predict(TEXTS[0]).label
 
 
