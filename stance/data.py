@@ -51,8 +51,8 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
 
     Args:
         source: A path (or several), a DataFrame, a `datasets.Dataset` or a list of dicts. Columns `text` and `label` are
-            required; `target`, `context`, `on_topic`, `id`, `group` are used where they exist; others stay in `extra`. A row of
-            JSON with a list of `statements` is an article: each of its statements is one example, with its context.
+            required; `target`, `context`, `on_topic`, `id`, `group` are used where they exist; others stay in `extra`. A row
+            with a list of `statements` is an article: each of its statements is one example, with its context.
         where: Conditions `column=value` or `column!=value` that a row must meet, all of them.
 
     Raises:
@@ -61,7 +61,7 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
     examples: list[Example] = []
     seen: dict[str, str] = {}
     conditions = [condition(text) for text in ([where] if isinstance(where, str) else where or [])]
-    for place, row in _sources(source):
+    for place, row in _statements(_sources(source)):
         if row.error:
             raise InputError(f"{place}: {row.error}")
         example = _example(row.values, place)
@@ -77,16 +77,22 @@ def read_labelled(source: Any, where: str | Sequence[str] | None = None) -> list
     return examples
 
 
+def _statements(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, Row]]:
+    """Put the statements of an article in its place."""
+    for place, row in rows:
+        if isinstance(row.values.get("statements"), list):
+            from stance.quotes.context import marked_statements
+
+            for number, values in enumerate(marked_statements(row.values), 1):
+                yield f"{place}, statement {number}", Row(row.line, values)
+        else:
+            yield place, row
+
+
 def _sources(source: Any) -> Iterator[tuple[str, Row]]:
     if isinstance(source, str | Path):
         for row in read_rows(source):
-            if isinstance(row.values.get("statements"), list):  # an article with its statements marked
-                from stance.quotes.context import marked_statements
-
-                for number, values in enumerate(marked_statements(row.values), 1):
-                    yield f"{source}, line {row.line}, statement {number}", Row(row.line, values)
-            else:
-                yield f"{source}, line {row.line}", row
+            yield f"{source}, line {row.line}", row
     elif isinstance(source, list | tuple) and source and isinstance(source[0], str | Path):
         for path in source:
             yield from _sources(path)

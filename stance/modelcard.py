@@ -65,8 +65,8 @@ target: {"; ".join(config.targets)}. The statement may come with the sentence or
 - Backbone: `{backbone}`, fine-tuned as a cross-encoder{further}, with the config `config.yaml`, seed
   {config.train.seed}; {_runs(folder)}.
 - Train: {"; ".join(map(_source, config.data.train))}.
-- Dev: {_named(config.data.dev)}, used to choose the checkpoint.
-- Calibration: {_named(calibration)}, used to fit the temperatures.
+- Dev: {named_sets(config.data.dev)}, used to choose the checkpoint.
+- Calibration: {named_sets(calibration)}, used to fit the temperatures.
 - Licence of the code: Apache-2.0. Licence of the weights: Apache-2.0, as that of the backbone.
 
 {FIGURES}
@@ -95,7 +95,7 @@ def _runs(folder: Path) -> str:
     return "a single run" if count == 1 else f"the mean of the weights of {count} runs that began alike"
 
 
-def _named(files: Sequence[Path]) -> str:
+def named_sets(files: Sequence[Path]) -> str:
     """Name sets by folder, file and digest."""
     return "; ".join(f"`{file.parent.name}/{file.name}` (SHA-256 {sha256(file)[:12]}…)" for file in files)
 

@@ -53,7 +53,7 @@ class ModelMeta:
     def revision(self) -> str:
         """Twelve digits that change with whatever changes an answer: weights, tokenizer, temperatures, windows, template."""
         told = {key: value for key, value in asdict(self).items() if key not in ("name", "averaged_runs", "library_version")}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        return fingerprint(told)
 
     def write(self, folder: Path) -> None:
         """Write `stance.json` into a folder, with the SHA-256 of the tokenizer and weights found there."""
@@ -107,6 +107,11 @@ def verified_file(folder: Path, digests: Mapping[str, str], name: str) -> Path:
             "was replaced: copy the model folder again"
         )
     return path
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """Return twelve digits of the SHA-256 of a description."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def sha256(path: Path) -> str:

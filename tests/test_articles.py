@@ -57,6 +57,7 @@ def test_marked_articles_are_a_labelled_set(articles):
     examples = read_labelled(ROOT / "data/articles/dev.jsonl")
     marked = [(a["id"], s["text"], s["label"], s["on_topic"]) for a in articles["dev"] for s in a["statements"]]
     assert [(e.group, e.text, e.label, e.on_topic) for e in examples] == marked
+    assert read_labelled(articles["dev"]) == examples  # in memory as from a file
     titles = {a["id"]: a["text"].split("\n")[0][:60] for a in articles["dev"]}
     assert sum((e.context or "").startswith(titles[e.group]) for e in examples) > 0.8 * len(examples)
 

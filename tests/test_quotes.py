@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from stance.errors import StanceError
 from stance.quotes import QuoteReader, load_reader
 from stance.quotes.context import Surroundings
+from stance.quotes.decoding import Found, join, spoken_paragraphs
 from stance.quotes.people import People
+from stance.quotes.reader import _description
 from stance.quotes.scoring import match, overlap, same_speaker
 from stance.quotes.segments import paragraphs, quotations, sentences
 
@@ -150,6 +152,57 @@ def test_offsets_hold_and_nothing_is_raised(reader, text):
 def test_short_quotations_are_no_titles(reader, words):
     text = f"“{words}” the minister, Anna Kos, told reporters on Monday."
     assert [(q.text.rstrip(","), q.speaker) for q in reader.read(text)] == [(words.rstrip(","), "Anna Kos")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "gap", "cue", "whole"),
+    [
+        (("All of them are", "out of danger"), ", according to the hospital, ", "according to", True),
+        (("the speech was known", "the troops were new"), ", whereas what it said about ", "", True),
+        (("he backed the plan", "she did not"), ", and Eva Orr said ", "said", False),
+        (("he backed the plan", "she did not"), ". Later that day ", "", False),
+    ],
+)
+def test_parts_of_one_statement_are_joined(parts, gap, cue, whole):
+    text = gap.join(parts)
+    found = [Found(text.index(part), text.index(part) + len(part), False) for part in parts]
+    cues = [(text.index(cue), text.index(cue) + len(cue))] if cue else []
+    assert join(text, found, cues) == ([Found(0, len(text), False)] if whole else found)
+
+
+SPEECH = "The minister, Anna Kos, said she would go.\n\nThis is how we see it, and so does every neighbour."
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        (SPEECH, True),
+        (SPEECH.replace("we see", "they see"), False),
+        (SPEECH.replace("we see it", "it was in World War I"), False),
+        (SPEECH + "\n\nWe have heard this before, and our readers have, too.", False),  # an essay: "we" tells nothing
+        (SPEECH.replace("said she would go", "left"), False),  # nobody spoke
+    ],
+)
+def test_a_bare_paragraph_in_the_first_person_is_speech(text, spoken):
+    found = [Found(text.index("she would"), text.index(".\n"), False)] if "she would" in text else []
+    places = Surroundings(text)
+    expected = [Found(places.paragraphs[1].start, places.paragraphs[1].end, True, follows=True)] if spoken else []
+    assert spoken_paragraphs(text, places.paragraphs, places.quotations, found) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "pointed", "expected"),
+    [
+        ("In Berlin, the defence ministry in Warsaw said so.", "ministry", "defence ministry in Warsaw"),
+        ("A senior diplomat from Spain said so.", "diplomat", "senior diplomat from Spain"),
+        ("As the Russian presidential spokesman said.", "presidential", "Russian presidential spokesman"),
+        ("So said the corporal’s mother.", "mother", "corporal’s mother"),
+        ("They said a", "a", ""),
+    ],
+)
+def test_an_unnamed_speaker_is_described_whole(sentence, pointed, expected):
+    start = sentence.rindex(pointed)
+    assert _description(sentence, start, start + len(pointed)) == expected
 
 
 def test_context_is_the_title_and_the_sentences_before():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -14,7 +13,7 @@ import numpy as np
 
 from stance.backends import Backend
 from stance.errors import StanceError
-from stance.modelfolder import SHIPPED, TOKENIZER, verified_file
+from stance.modelfolder import SHIPPED, TOKENIZER, fingerprint, verified_file
 from stance.quotes.context import Surroundings
 from stance.quotes.decoding import (
     CUE,
@@ -43,7 +42,7 @@ SURE = 0.2  # least probability of a speaker; below it, who spoke last goes on
 PART = 0.1  # of the best token's probability that a neighbour needs to belong to the same description
 DETERMINERS = frozenset("the a an his her its their this that one another".split())
 NEAR = 120  # characters between a statement and the words that ascribe it
-_PLACE = re.compile(r"\s(?:of|in|at|from)\s(?:the\s)?(?:[^\W\d_a-z][\w’'-]+\s?)*[^\W\d_a-z][\w’'-]+")
+_PLACE = re.compile(r"\s(?:of|in|at|from)\s(?:the\s)?[^\W\d_a-z][\w’'-]+(?:\s[^\W\d_a-z][\w’'-]+)*")
 _NO_MODIFIER = COMMON | DETERMINERS | frozenset("said says told asked quoted it is was has had".split())
 _SEPARATES = re.compile(r"[.!?;:“”\"]|\b(?:said|says|told)\b")
 
@@ -256,6 +255,5 @@ def load_reader(folder: str | Path | None = None) -> QuoteReader:
         digests, name = dict(about["sha256"]), str(about["name"])
     except (ValueError, TypeError, KeyError) as error:
         raise StanceError(f"{path}: expected the description of a quote reader, found {error!r}; copy the folder again") from None
-    revision = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()[:12]
     encoder = ArticleEncoder(verified_file(folder, digests, TOKENIZER))
-    return QuoteReader(encoder, OnnxBackend(folder, digests), ModelInfo(name, revision, __version__))
+    return QuoteReader(encoder, OnnxBackend(folder, digests), ModelInfo(name, fingerprint(digests), __version__))

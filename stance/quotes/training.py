@@ -29,6 +29,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from stance.backbone import keep_embeddings
 from stance.export import channel_maxima, quantize, to_onnx
+from stance.modelcard import named_sets
 from stance.modelfolder import TOKENIZER, sha256
 from stance.quotes.decoding import CUE, KEY, OUTPUTS, POINTER, QUERY, TAGS
 from stance.quotes.encoding import SECTION, ArticleEncoder
@@ -154,7 +155,6 @@ def train(
 
 def write_card(folder: Path, sets: Mapping[str, Path], settings: Settings, scores: Mapping[str, float]) -> None:
     """Write the model card: what it does, data, figures, limits."""
-    named = {name: f"`{path.parent.name}/{path.name}` (SHA-256 {sha256(path)[:12]}…)" for name, path in sets.items()}
     backbone = Path(settings.backbone).name
     text = f"""---
 language: en
@@ -170,8 +170,8 @@ words that name its speaker. `stance.quotes` makes quotes of that: names in full
 
 - Backbone: `{backbone}`, the first {settings.layers} layers, {settings.vocabulary} tokens; one run of {settings.epochs} epochs,
   seed {settings.seed}; 8 bits.
-- Train: {named["train"]}: synthetic articles, composed and marked by a language model for this project.
-- Dev: {named["dev"]}.
+- Train: {named_sets([sets["train"]])}: synthetic articles, composed and marked by a language model for this project.
+- Dev: {named_sets([sets["dev"]])}.
 - Licence: Apache-2.0, as that of the backbone.
 
 On dev, {scores["statements"]} statements: recall {scores["recall"]:.3f}, precision {scores["precision"]:.3f} (a statement is found
